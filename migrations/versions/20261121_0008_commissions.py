@@ -1,0 +1,19 @@
+"""The tables of commissions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.roles import append_only, grant
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,133 @@
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from portal.enrollments import rules
+from portal.enrollments.models import (
+    AgreementAcceptance,
+    Enrollment,
+    EnrollmentStatus,
+    GateInterval,
+)
+from portal.enrollments.rules import GateStatus, History, Interval
+from portal.kit.errors import NotFound
+
+_WITH = (joinedload(Enrollment.partner), joinedload(Enrollment.version))
+
+
+def get(
+    session: Session,
+    enrollment_id: UUID,
+    *,
+    partner_id: UUID | None = None,
+    lock: bool = False,
+) -> Enrollment:
+    """Return one enrollment with its partner and version.
+
+    Args:
+        session: The session to read from.
+        enrollment_id: Which one.
+        partner_id: Whose it must be; partner views always pass it.
+        lock: Hold the row until the transaction ends; pass it before deciding.
+
+    Raises:
+        NotFound: There is none, or it is another partner's.
+    """
+    query = select(Enrollment).where(Enrollment.id == enrollment_id).options(*_WITH)
+    if partner_id is not None:
+        query = query.where(Enrollment.partner_id == partner_id)
+    if lock:
+        query = query.with_for_update(of=Enrollment).execution_options(
+            populate_existing=True
+        )
+    enrollment = session.scalar(query)
+    if enrollment is None:
+        raise NotFound("There is no such enrollment.")
+    return enrollment
+
+
+def of_partner(session: Session, partner_id: UUID) -> Sequence[Enrollment]:
+    """Return the partner's enrollments, oldest first."""
+    return session.scalars(
+        select(Enrollment)
+        .where(Enrollment.partner_id == partner_id)
+        .options(*_WITH)
+        .order_by(Enrollment.joined_at, Enrollment.id)
+    ).all()
+
+
+def of_partner_in(
+    session: Session, partner_id: UUID, program_id: UUID
+) -> Enrollment | None:
+    """Return the partner's enrollment in one program, if there is one."""
+    return session.scalar(
+        select(Enrollment)
+        .where(
+            Enrollment.partner_id == partner_id, Enrollment.program_id == program_id
+        )
+        .options(*_WITH)
+    )
+
+
+def in_program(
+    session: Session, program_id: UUID, statuses: Sequence[EnrollmentStatus] = ()
+) -> Sequence[Enrollment]:
+    """Return the enrollments of a program, ordered by id."""
+    query = (
+        select(Enrollment)
+        .where(Enrollment.program_id == program_id)
+        .options(*_WITH)
+        .order_by(Enrollment.id)
+    )
+    if statuses:
+        query = query.where(Enrollment.status.in_(statuses))
+    return session.scalars(query).all()
+
+
+def histories(
+    session: Session, enrollment_ids: Sequence[UUID]
+) -> dict[UUID, dict[str, list[Interval]]]:
+    """Return the gate history of each enrollment, in one statement."""
+    found: dict[UUID, dict[str, list[Interval]]] = {
+        enrollment_id: defaultdict(list) for enrollment_id in enrollment_ids
+    }
+    rows = session.scalars(
+        select(GateInterval)
+        .where(GateInterval.enrollment_id.in_(enrollment_ids))
+        .order_by(GateInterval.met_from, GateInterval.id)
+    )
+    for row in rows:
+        found[row.enrollment_id][row.gate_key].append(row.interval)
+    return found
+
+
+def history(session: Session, enrollment_id: UUID) -> History:
+    """Return the gate history of one enrollment."""
+    return histories(session, [enrollment_id])[enrollment_id]
+
+
+def checklist(
+    session: Session, enrollment: Enrollment, *, now: datetime
+) -> list[GateStatus]:
+    """Return how each gate of the enrollment stands."""
+    return rules.checklist(
+        enrollment.version.definition.gates,
+        history(session, enrollment.id),
+        joined_at=enrollment.joined_at,
+        at=now,
+    )
+
+
+def acceptances(
+    session: Session, enrollment_id: UUID
+) -> Sequence[AgreementAcceptance]:
+    """Return what was accepted, newest first."""
+    return session.scalars(
+        select(AgreementAcceptance)
+        .where(AgreementAcceptance.enrollment_id == enrollment_id)
+        .order_by(AgreementAcceptance.accepted_at.desc())
+    ).all()

@@ -1,0 +1,31 @@
+"""The one module that reads the wall clock, and arithmetic on dates.
+
+Edges (views, commands, jobs) call `utc_now` once and hand the instant down as
+`now`; services and rules never ask what time it is.
+"""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+
+def utc_now() -> datetime:
+    """Return the current instant in UTC, timezone-aware."""
+    return datetime.now(UTC)
+
+
+def add_months(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
+    """Return the instant `months` later on the calendar of `zone`.
+
+    The day is clamped to the month's end: 29 February plus twelve months is
+    28 February. The wall-clock time stays, so a change to summer time does not
+    move it by an hour.
+    """
+    local = moment.astimezone(zone)
+    return (local + relativedelta(months=months)).astimezone(UTC)
+
+
+def month_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the instant at which the month of `day` begins in `zone`."""
+    return datetime(day.year, day.month, 1, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,98 @@
+"""Booking, once and balanced, and balances, which are never stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from portal.kit.ids import new_id
+from portal.kit.money import Money
+from portal.ledger.models import JournalEntry, LedgerAccount, Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One side of an entry that is about to be booked."""
+
+    account: LedgerAccount
+    amount: Money
+    partner_id: UUID | None = None
+    program_id: UUID | None = None
+
+
+def book(
+    session: Session,
+    key: str,
+    lines: Sequence[Line],
+    *,
+    occurred_at: datetime,
+    now: datetime,
+    description: str = "",
+) -> JournalEntry:
+    """Write one balanced entry, once.
+
+    Booking the same `key` again returns the first entry and writes nothing, so that
+    an event that arrives twice is harmless.
+
+    Raises:
+        ValueError: The lines do not add up to zero, or `key` is booked with others.
+        CurrencyMismatch: The lines are not all in one currency.
+    """
+    existing = session.scalar(
+        select(JournalEntry)
+        .where(JournalEntry.key == key)
+        .options(selectinload(JournalEntry.postings))
+    )
+    if existing is not None:
+        booked = {
+            Line(p.account, p.amount, p.partner_id, p.program_id)
+            for p in existing.postings
+        }
+        if booked != set(lines):
+            raise ValueError(f"entry {key!r} is booked with other lines")
+        return existing
+    if not lines or sum((line.amount for line in lines[1:]), start=lines[0].amount):
+        raise ValueError(f"entry {key!r} does not balance")
+    entry = JournalEntry(
+        id=new_id(),
+        key=key,
+        description=description,
+        occurred_at=occurred_at,
+        recorded_at=now,
+    )
+    entry.postings = [
+        Posting(
+            account=line.account,
+            partner_id=line.partner_id,
+            program_id=line.program_id,
+            amount_minor=line.amount.minor,
+            currency=line.amount.currency,
+        )
+        for line in lines
+    ]
+    session.add(entry)
+    session.flush()  # The unique key must speak now, not at commit.
+    return entry
+
+
+def balance(
+    session: Session,
+    account: LedgerAccount,
+    *,
+    partner_id: UUID,
+    program_id: UUID,
+    currency: str,
+) -> Money:
+    """Return the sum of a partner's postings in one program's books."""
+    total = session.scalar(
+        select(func.coalesce(func.sum(Posting.amount_minor), 0)).where(
+            Posting.account == account,
+            Posting.partner_id == partner_id,
+            Posting.program_id == program_id,
+            Posting.currency == currency,
+        )
+    )
+    return Money(int(total or 0), currency)

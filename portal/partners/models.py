@@ -1,0 +1,42 @@
+"""The organisation that promotes and gets paid, and its people."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.accounts.models import User
+from portal.kit.db import Base
+from portal.kit.ids import new_id, public_id
+
+
+class Partner(Base):
+    """A company or person who promotes and gets paid."""
+
+    __tablename__ = "partners"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(index=True)
+    country: Mapped[str]
+    """ISO 3166 code of two letters."""
+    website: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
+
+    @property
+    def public_id(self) -> str:
+        """The id that people and programs see."""
+        return public_id("prt", self.id)
+
+
+class PartnerMember(Base):
+    """A user's place in a partner; the user's role says what they may do there."""
+
+    __tablename__ = "partner_members"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    partner_id: Mapped[UUID] = mapped_column(ForeignKey("partners.id"), index=True)
+    joined_at: Mapped[datetime]
+
+    user: Mapped[User] = relationship(lazy="raise")
+    partner: Mapped[Partner] = relationship(lazy="raise")

@@ -1,0 +1,55 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from portal.accounts.models import User
+from portal.accounts.permissions import Role
+from portal.kit.errors import NotFound
+from portal.partners.models import Partner, PartnerMember
+
+
+def get(session: Session, partner_id: UUID, *, lock: bool = False) -> Partner:
+    """Return one partner.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    partner = session.get(Partner, partner_id, with_for_update=lock or None)
+    if partner is None:
+        raise NotFound("There is no such partner.")
+    return partner
+
+
+def of_user(session: Session, user_id: UUID) -> Partner | None:
+    """Return the partner that the user belongs to, if any."""
+    return session.scalar(
+        select(Partner)
+        .join(PartnerMember, PartnerMember.partner_id == Partner.id)
+        .where(PartnerMember.user_id == user_id)
+    )
+
+
+def members(session: Session, partner_id: UUID) -> Sequence[PartnerMember]:
+    """Return the partner's people with their users, longest there first."""
+    return session.scalars(
+        select(PartnerMember)
+        .where(PartnerMember.partner_id == partner_id)
+        .options(joinedload(PartnerMember.user))
+        .order_by(PartnerMember.joined_at, PartnerMember.user_id)
+    ).all()
+
+
+def owners(session: Session, partner_id: UUID) -> Sequence[User]:
+    """Return the active owners, who get the partner's important mails."""
+    return session.scalars(
+        select(User)
+        .join(PartnerMember, PartnerMember.user_id == User.id)
+        .where(
+            PartnerMember.partner_id == partner_id,
+            User.role == Role.PARTNER_OWNER,
+            User.is_active,
+        )
+        .order_by(User.id)
+    ).all()

@@ -1,0 +1,168 @@
+"""What can happen to a program. Callers own the transaction."""
+
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.audit import service as audit
+from portal.kit.db import violates
+from portal.kit.errors import Conflict
+from portal.kit.ids import new_id
+from portal.programs import queries
+from portal.programs.definition import ProgramDefinition
+from portal.programs.documents import dump_json
+from portal.programs.models import ONE_PROGRAM_PER_KEY, Program, ProgramVersion
+
+
+class DefinitionUnchanged(Conflict):
+    """The newest version says exactly this already."""
+
+    code = "definition_unchanged"
+
+
+class KeyChanged(Conflict):
+    """The definition belongs to another program."""
+
+    code = "program_key_changed"
+
+
+class BooksWouldBreak(Conflict):
+    """The currency or the time zone of a running program was changed."""
+
+    code = "program_books_would_break"
+
+
+class AgreementReworded(Conflict):
+    """The text of the agreement changed, its version did not."""
+
+    code = "agreement_reworded"
+
+
+class StartsTooEarly(Conflict):
+    """The version would change what has been promised for a time gone by."""
+
+    code = "version_starts_too_early"
+
+
+class PublishedAtOnce(Conflict):
+    """Someone else created the same program at the same moment."""
+
+    code = "program_published_at_once"
+
+
+def publish(
+    session: Session,
+    definition: ProgramDefinition,
+    *,
+    actor: User | None,
+    effective_from: datetime,
+    now: datetime,
+    program: Program | None = None,
+) -> ProgramVersion:
+    """Put a definition in force from a moment on; the first one opens the program.
+
+    Args:
+        session: The session that holds the open transaction.
+        definition: The whole program.
+        actor: Who publishes; none for the command line.
+        effective_from: From when on it counts. Only a program's very first version
+            may start in the past.
+        now: The moment of publishing.
+        program: The program that is being edited, so that a changed key is noticed;
+            without it, the definition's key says which one it is.
+
+    Raises:
+        KeyChanged: `program` has another key.
+        DefinitionUnchanged: The newest version says exactly this.
+        BooksWouldBreak: The currency or time zone differs from the newest version.
+        AgreementReworded: The agreement needs a new version.
+        StartsTooEarly: It would start in the past, or before the newest version.
+        PublishedAtOnce: Someone else created the program just now.
+    """
+    if program is not None and program.key != definition.key:
+        raise KeyChanged(
+            f"The key stays {program.key}: a program cannot change it. "
+            "Give the other key to a new program."
+        )
+    program = _locked_program(session, definition.key, now)
+    latest = queries.latest_version(session, program.id)
+    if latest is not None:
+        _refuse_unfit(latest, definition, effective_from=effective_from, now=now)
+    version = ProgramVersion(
+        id=new_id(),
+        program=program,
+        number=latest.number + 1 if latest else 1,
+        definition_json=dump_json(definition),
+        effective_from=effective_from,
+        published_at=now,
+        published_by_id=actor.id if actor else None,
+    )
+    session.add(version)
+    audit.record(
+        session,
+        "program.published",
+        program.id,
+        actor=actor,
+        at=now,
+        key=program.key,
+        version=version.number,
+        effective_from=effective_from.isoformat(),
+    )
+    return version
+
+
+def _locked_program(session: Session, key: str, now: datetime) -> Program:
+    try:
+        return queries.by_key(session, key, lock=True)
+    except queries.NoSuchProgram:
+        program = Program(id=new_id(), key=key, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(program)
+    except IntegrityError as error:
+        if not violates(error, ONE_PROGRAM_PER_KEY):
+            raise
+        raise PublishedAtOnce(
+            "Someone else created this program just now. Look at it, then try again."
+        ) from error
+    return program
+
+
+def _refuse_unfit(
+    latest: ProgramVersion,
+    definition: ProgramDefinition,
+    *,
+    effective_from: datetime,
+    now: datetime,
+) -> None:
+    before = latest.definition
+    if dump_json(definition) == latest.definition_json:
+        raise DefinitionUnchanged(
+            f"Version {latest.number} says exactly this already; nothing to publish."
+        )
+    if definition.currency != before.currency:
+        raise BooksWouldBreak(
+            f"The currency stays {before.currency}: the books are kept in it."
+        )
+    if definition.time_zone != before.time_zone:
+        raise BooksWouldBreak(
+            f"The time zone stays {before.time_zone}: months begin and end in it."
+        )
+    if (
+        before.agreement
+        and definition.agreement
+        and before.agreement.version == definition.agreement.version
+        and before.agreement.text != definition.agreement.text
+    ):
+        raise AgreementReworded(
+            "The text of the agreement changed: give it a new version, so that it is "
+            "clear what a partner accepted."
+        )
+    if effective_from < now:
+        raise StartsTooEarly("A new version cannot start in the past.")
+    if effective_from < latest.effective_from:
+        raise StartsTooEarly(
+            f"Version {latest.number} starts later than that; start after it."
+        )

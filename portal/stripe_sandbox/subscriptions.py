@@ -1,0 +1,334 @@
+"""Subscriptions: begun, renewed, dunned, ended."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from portal.kit.clock import add_months
+from portal.stripe_sandbox import billing
+from portal.stripe_sandbox.billing import Line
+from portal.stripe_sandbox.errors import ApiError
+from portal.stripe_sandbox.store import Obj, Store
+
+_UTC = ZoneInfo("UTC")
+_DAY = 86_400
+_RETRY_DAYS = (3, 5, 7)
+"""Days after the first failure on which a renewal is tried again."""
+_MONTHS = {"month": 1, "year": 12}
+_DAYS = {"day": 1, "week": 7}
+LIVING = frozenset({"active", "past_due"})
+
+
+def period_after(anchor: int, recurring: Obj, number: int) -> int:
+    """Return when period `number` begins; the first, beginning at `anchor`, is 0.
+
+    Counted from the anchor each time, so a subscription that began on the 31st
+    comes back to the 31st after a short month.
+    """
+    count = number * recurring["interval_count"]
+    start = datetime.fromtimestamp(anchor, UTC)
+    unit = recurring["interval"]
+    if unit in _MONTHS:
+        return int(add_months(start, count * _MONTHS[unit], _UTC).timestamp())
+    return int((start + timedelta(days=count * _DAYS[unit])).timestamp())
+
+
+def begin(
+    store: Store,
+    customer: Obj,
+    method: Obj,
+    wanted: list[tuple[Obj, int]],
+    *,
+    metadata: dict[str, str],
+    description: str | None,
+) -> Obj:
+    """Make a subscription that waits for its first payment.
+
+    Args:
+        store: The account.
+        customer: Who pays.
+        method: The card for this and later payments.
+        wanted: Recurring prices with quantities.
+        metadata: Copied onto the subscription.
+        description: Words for people, or none.
+    """
+    key = store.new_id("subscription")
+    recurring = wanted[0][0]["recurring"]
+    if any(price["recurring"] != recurring for price, _ in wanted):
+        raise ApiError(
+            "Checkout does not support multiple prices with different billing "
+            "intervals.",
+            param="line_items",
+        )
+    end = period_after(store.now, recurring, 1)
+    items = [_item(store, key, price, n, (store.now, end)) for price, n in wanted]
+    subscription: Obj = {
+        "id": key,
+        "object": "subscription",
+        **_BLANK,
+        "billing_cycle_anchor": store.now,
+        "created": store.now,
+        "currency": wanted[0][0]["currency"],
+        "customer": customer["id"],
+        "default_payment_method": method["id"],
+        "description": description,
+        "items": {
+            "object": "list",
+            "data": items,
+            "has_more": False,
+            "url": f"/v1/subscription_items?subscription={key}",
+        },
+        "metadata": dict(metadata),
+        "start_date": store.now,
+        "status": "incomplete",
+        "_period": 1,
+        "_pending": [],
+    }
+    store.add(subscription)
+    store.emit("customer.subscription.created", subscription)
+    return subscription
+
+
+_BLANK: Obj = {
+    "application": None,
+    "application_fee_percent": None,
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_cycle_anchor_config": None,
+    "billing_mode": {"flexible": None, "type": "classic"},
+    "billing_thresholds": None,
+    "cancel_at": None,
+    "cancel_at_period_end": False,
+    "canceled_at": None,
+    "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+    "collection_method": "charge_automatically",
+    "customer_account": None,
+    "days_until_due": None,
+    "default_source": None,
+    "default_tax_rates": [],
+    "discounts": [],
+    "ended_at": None,
+    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+    "latest_invoice": None,
+    "livemode": False,
+    "next_pending_invoice_item_invoice": None,
+    "on_behalf_of": None,
+    "pause_collection": None,
+    "payment_settings": {
+        "payment_method_options": None,
+        "payment_method_types": ["card"],
+        "save_default_payment_method": "off",
+    },
+    "pending_invoice_item_interval": None,
+    "pending_setup_intent": None,
+    "pending_update": None,
+    "schedule": None,
+    "test_clock": None,
+    "transfer_data": None,
+    "trial_end": None,
+    "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+    "trial_start": None,
+}
+
+
+def _item(
+    store: Store, subscription: str, price: Obj, quantity: int, period: tuple[int, int]
+) -> Obj:
+    return {
+        "id": store.new_id("subscription_item"),
+        "object": "subscription_item",
+        "billing_thresholds": None,
+        "created": store.now,
+        "current_period_start": period[0],
+        "current_period_end": period[1],
+        "discounts": [],
+        "metadata": {},
+        "plan": plan_of(price),
+        "price": price,
+        "quantity": quantity,
+        "subscription": subscription,
+        "tax_rates": [],
+    }
+
+
+def plan_of(price: Obj) -> Obj:
+    """Return the older name and form of a recurring price."""
+    recurring = price["recurring"] or {"interval": None, "interval_count": None}
+    return {
+        "id": price["id"],
+        "object": "plan",
+        "active": price["active"],
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "billing_scheme": "per_unit",
+        "created": price["created"],
+        "currency": price["currency"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "livemode": False,
+        "metadata": price["metadata"],
+        "meter": None,
+        "nickname": price["nickname"],
+        "product": price["product"],
+        "tiers_mode": None,
+        "transform_usage": None,
+        "trial_period_days": None,
+        "usage_type": "licensed",
+    }
+
+
+def period_of(subscription: Obj) -> tuple[int, int]:
+    """Return the beginning and end of what is paid for now."""
+    item = subscription["items"]["data"][0]
+    return item["current_period_start"], item["current_period_end"]
+
+
+def period_lines(subscription: Obj) -> list[Line]:
+    """Return the lines that pay for the current period."""
+    start, end = period_of(subscription)
+    return [
+        Line(
+            price=item["price"],
+            amount=item["price"]["unit_amount"] * item["quantity"],
+            quantity=item["quantity"],
+            start=start,
+            end=end,
+            subscription=subscription["id"],
+            item=item["id"],
+        )
+        for item in subscription["items"]["data"]
+    ]
+
+
+def activate(store: Store, subscription: Obj) -> None:
+    """Let a subscription run: its first invoice is paid."""
+    update(store, subscription, status="active")
+    _plan_renewal(store, subscription)
+
+
+def _plan_renewal(store: Store, subscription: Obj) -> None:
+    store.schedule(period_of(subscription)[1], "renew", subscription["id"])
+
+
+def update(store: Store, subscription: Obj, **changes: Any) -> None:
+    """Set fields and tell so, with the old values."""
+    previous = {k: subscription[k] for k, v in changes.items() if subscription[k] != v}
+    subscription.update(changes)
+    if previous:
+        store.emit("customer.subscription.updated", subscription, previous)
+
+
+def method_of(store: Store, subscription: Obj) -> Obj:
+    """Return the card that a subscription is paid with."""
+    customer = store.get("customer", subscription["customer"])
+    default = customer["invoice_settings"]["default_payment_method"]
+    return store.get(
+        "payment_method", subscription["default_payment_method"] or default
+    )
+
+
+def invoice_now(
+    store: Store, subscription: Obj, lines: list[Line], reason: str
+) -> Obj:
+    """Write and finalize an invoice of a subscription; nothing is charged yet."""
+    customer = store.get("customer", subscription["customer"])
+    invoice = billing.draft(
+        store,
+        customer,
+        lines,
+        reason=reason,
+        period=period_of(subscription),
+        subscription=subscription,
+    )
+    subscription["latest_invoice"] = invoice["id"]
+    billing.finalize(store, invoice)
+    return invoice
+
+
+def charge(store: Store, subscription: Obj, invoice: Obj) -> bool:
+    """Collect an invoice without the buyer; a failure starts or goes on dunning.
+
+    Returns:
+        Whether nothing is left to pay.
+    """
+    if invoice["status"] == "paid":
+        return True
+    method = method_of(store, subscription)
+    if billing.collect(store, invoice, method, present=False):
+        if subscription["status"] == "past_due":
+            update(store, subscription, status="active")
+        return True
+    if invoice["_failed_at"] is None:
+        invoice["_failed_at"] = store.now
+    retries = invoice["attempt_count"] - 1
+    last = retries >= len(_RETRY_DAYS)
+    invoice["next_payment_attempt"] = (
+        None if last else invoice["_failed_at"] + _RETRY_DAYS[retries] * _DAY
+    )
+    store.emit("invoice.payment_failed", invoice)
+    if last:
+        end(store, subscription, reason="payment_failed")
+        billing.mark_uncollectible(store, invoice)
+        return False
+    store.schedule(invoice["next_payment_attempt"], "retry", invoice["id"])
+    update(store, subscription, status="past_due")
+    return False
+
+
+def renew(store: Store, key: str, at: int) -> None:
+    """Begin the next period, or end the subscription that was canceled for it."""
+    subscription = store.get("subscription", key)
+    old = period_of(subscription)
+    if subscription["status"] not in LIVING or old[1] != at:
+        return
+    if subscription["cancel_at_period_end"]:
+        end(store, subscription, reason="cancellation_requested")
+        return
+    subscription["_period"] += 1
+    items = subscription["items"]["data"]
+    anchor = subscription["billing_cycle_anchor"]
+    until = period_after(anchor, items[0]["price"]["recurring"], subscription["_period"])
+    previous = {"current_period_start": old[0], "current_period_end": old[1]}
+    for item in items:
+        item["current_period_start"], item["current_period_end"] = at, until
+    pending = [Line(**line) for line in subscription["_pending"]]
+    subscription["_pending"] = []
+    invoice = invoice_now(
+        store, subscription, period_lines(subscription) + pending, "subscription_cycle"
+    )
+    store.emit(
+        "customer.subscription.updated",
+        subscription,
+        {"items": {"data": [dict(previous) for _ in items]}},
+    )
+    _plan_renewal(store, subscription)
+    charge(store, subscription, invoice)
+
+
+def retry(store: Store, key: str, at: int) -> None:
+    """Try again to collect a renewal."""
+    invoice = store.get("invoice", key)
+    if invoice["status"] == "open" and invoice["next_payment_attempt"] == at:
+        charge(store, store.get("subscription", invoice["_subscription"]), invoice)
+
+
+def end(store: Store, subscription: Obj, *, reason: str) -> Obj:
+    """End a subscription at once."""
+    if subscription["status"] == "canceled":
+        raise ApiError(
+            f"No such subscription: '{subscription['id']}'",
+            status=404,
+            code="resource_missing",
+            param="id",
+        )
+    subscription["status"] = "canceled"
+    subscription["ended_at"] = store.now
+    subscription["canceled_at"] = subscription["canceled_at"] or store.now
+    subscription["cancel_at_period_end"] = False
+    details = subscription["cancellation_details"]
+    details["reason"] = details["reason"] or reason
+    for invoice in store.every("invoice"):
+        if invoice["_subscription"] == subscription["id"]:
+            invoice["next_payment_attempt"] = None
+            invoice["auto_advance"] = False
+    store.emit("customer.subscription.deleted", subscription)
+    return subscription

@@ -1,0 +1,165 @@
+"""How amounts, numbers and moments look to people.
+
+Filters ending in `_text` give plain text for e-mails, attributes and titles; the
+others give HTML that survives text of either direction around it.
+"""
+
+from copy import copy
+from datetime import date, datetime
+from decimal import Decimal
+
+import flask_babel
+from babel import Locale
+from babel.dates import format_skeleton, format_timedelta
+from babel.numbers import format_decimal, get_currency_symbol
+from flask import Flask
+from markupsafe import Markup
+
+from portal.kit.clock import utc_now
+from portal.kit.money import Money
+
+MINUS = "\u2212"
+_NO_BREAK_SPACE = "\u00a0"
+_DEFAULT_EXPONENT = 2
+
+# ISO 4217. CLDR counts the digits that people write, which is something else.
+_EXPONENTS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_EXPONENT_OF = {
+    code: exponent for exponent, codes in _EXPONENTS.items() for code in codes.split()
+}
+
+
+def currency_exponent(code: str) -> int:
+    """Return how many decimals the minor unit of a currency stands for."""
+    return _EXPONENT_OF.get(code, _DEFAULT_EXPONENT)
+
+
+def money_plain(money: Money) -> str:
+    """Return the exact amount for machines, such as `-1330.40`."""
+    exponent = currency_exponent(money.currency)
+    sign = "-" if money.minor < 0 else ""
+    digits = str(abs(money.minor)).rjust(exponent + 1, "0")
+    if exponent == 0:
+        return sign + digits
+    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def format_money(money: Money, locale: Locale | str) -> str:
+    """Return the amount for people, such as `$1,330.40` or `−$13.50`."""
+    locale = Locale.parse(locale)
+    exponent = currency_exponent(money.currency)
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (exponent, exponent)
+    if get_currency_symbol(money.currency, locale=locale)[-1:].isalpha():
+        pattern.prefix = tuple(_spaced(part) for part in pattern.prefix)
+    text: str = pattern.apply(
+        Decimal(money_plain(money)),
+        locale,
+        currency=money.currency,
+        currency_digits=False,
+    )
+    return text.replace("-", MINUS)
+
+
+def _spaced(prefix: str) -> str:
+    """Keep a currency code and the first digit apart: KWD 1.500."""
+    return prefix + _NO_BREAK_SPACE if prefix.endswith("¤") else prefix
+
+
+def _locale() -> Locale:
+    return flask_babel.get_locale() or Locale("en")
+
+
+def money_text(money: Money) -> str:
+    """Return the amount in the language of the request."""
+    return format_money(money, _locale())
+
+
+def money_html(money: Money) -> Markup:
+    """Return the amount so that text around it cannot reorder its parts."""
+    return Markup('<bdi dir="ltr" class="num">{}</bdi>').format(money_text(money))
+
+
+def number(value: int) -> str:
+    """Return a whole number with separators."""
+    return str(format_decimal(value, locale=_locale())).replace("-", MINUS)
+
+
+def percent_bps(bps: int) -> str:
+    """Return basis points as a percentage: 2000 is `20%`, 1250 is `12.5%`."""
+    pattern = copy(_locale().percent_formats[None])
+    pattern.frac_prec = (0, 2)
+    text: str = pattern.apply(Decimal(bps).scaleb(-4), _locale())
+    return text.replace("-", MINUS)
+
+
+def date_text(value: date | datetime) -> str:
+    """Return a day, in the person's time zone when it is an instant."""
+    return str(flask_babel.format_date(value, "medium"))
+
+
+def datetime_text(value: datetime) -> str:
+    """Return day and time in the person's time zone."""
+    return str(flask_babel.format_datetime(value, "medium"))
+
+
+def month(value: date | datetime) -> str:
+    """Return the month, such as `October 2026`."""
+    if isinstance(value, datetime):
+        value = value.astimezone(flask_babel.get_timezone())
+    return str(format_skeleton("yMMMM", value, locale=_locale()))
+
+
+def relative_text(value: datetime, now: datetime | None = None) -> str:
+    """Return how long ago, or in how long, such as `2 hr. ago`."""
+    gap = value - (now or utc_now())
+    return str(
+        format_timedelta(gap, add_direction=True, format="short", locale=_locale())
+    )
+
+
+def _time_element(machine: str, text: str, title: str = "") -> Markup:
+    if title:
+        markup = Markup('<time datetime="{}" title="{}">{}</time>')
+        return markup.format(machine, title, text)
+    return Markup('<time datetime="{}">{}</time>').format(machine, text)
+
+
+def date_html(value: date | datetime) -> Markup:
+    """Return a day that programs can read too."""
+    return _time_element(value.isoformat(), date_text(value))
+
+
+def datetime_html(value: datetime) -> Markup:
+    """Return day and time that programs can read too."""
+    return _time_element(value.isoformat(), datetime_text(value))
+
+
+def relative_html(value: datetime, now: datetime | None = None) -> Markup:
+    """Return how long ago, with the exact time on hover."""
+    return _time_element(
+        value.isoformat(), relative_text(value, now), datetime_text(value)
+    )
+
+
+def register(app: Flask) -> None:
+    """Give templates the filters."""
+    app.jinja_env.filters.update(
+        date=date_html,
+        date_text=date_text,
+        datetime=datetime_html,
+        datetime_text=datetime_text,
+        money=money_html,
+        money_plain=money_plain,
+        money_text=money_text,
+        month=month,
+        number=number,
+        percent_bps=percent_bps,
+        relative=relative_html,
+        relative_text=relative_text,
+    )
+    app.jinja_env.globals["currency_exponent"] = currency_exponent

@@ -1,0 +1,66 @@
+"""What the form macros need, and how a refusal gets to its field."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+from flask import Flask, g
+from wtforms import Field, Form
+
+from portal.kit.errors import Invalid
+from portal.kit.ids import new_id
+
+
+def blame(form: Form, refusal: Invalid) -> None:
+    """Put a service's refusal next to the field it is about, or above the form."""
+    field = form._fields.get(refusal.field)  # noqa: SLF001 - WTForms has no other way to ask
+    if field is None:
+        form.form_errors.append(refusal.message)
+    else:
+        field.errors = [*field.errors, refusal.message]
+
+
+def error_texts(field: Field) -> list[str]:
+    """Return the messages of a field, those of its parts included."""
+    errors = field.errors
+    if isinstance(errors, Mapping):
+        return [str(text) for text in chain.from_iterable(errors.values())]
+    return [str(text) for text in errors]
+
+
+def field_attributes(
+    field: Field, hint: str | None, width: str | None, attributes: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the attributes that tie an input to its hint and its errors."""
+    described = [
+        f"{field.id}-{part}"
+        for part, present in (("hint", hint), ("error", field.errors))
+        if present
+    ]
+    extra = {"aria-describedby": " ".join(described)} if described else {}
+    if field.errors:
+        extra["aria-invalid"] = "true"
+    if width:
+        extra["class"] = f"w-{width}"
+    return {**extra, **attributes}
+
+
+def new_form_id() -> str:
+    """Return the id that makes one rendered form count once; field `form_id`."""
+    return str(new_id())
+
+
+def unique_id(prefix: str) -> str:
+    """Return an element id that no other part of this page has."""
+    count: int = g.get("web_unique_ids", 0) + 1
+    g.web_unique_ids = count
+    return f"{prefix}-{count}"
+
+
+def register(app: Flask) -> None:
+    """Give the macros what they call."""
+    app.jinja_env.globals.update(
+        error_texts=error_texts,
+        field_attributes=field_attributes,
+        new_form_id=new_form_id,
+        unique_id=unique_id,
+    )

@@ -1,0 +1,128 @@
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session
+
+from portal.accounts.access import token_hash
+from portal.accounts.models import User, UserSession
+from portal.app import create_app
+from portal.config import Settings
+from portal.extensions import db
+from portal.kit.clock import utc_now
+from portal.kit.ids import new_token
+from portal.kit.postgres import EmbeddedPostgres
+from tests.factories import base_factory
+from tests.postgres import throwaway_server
+
+SignIn = Callable[[User], FlaskClient]
+CountQueries = Callable[[], AbstractContextManager[list[str]]]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedPostgres]:
+    with throwaway_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(server: EmbeddedPostgres) -> Settings:
+    return Settings(
+        secret_key="0123456789abcdef0123456789abcdef",
+        base_url="http://localhost",
+        database_url=server.app_url,
+        database_owner_url=server.owner_url,
+        stripe_webhook_secrets=("whsec_test",),
+        testing=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    with app.app_context():
+        flask_migrate.upgrade()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def connection(app: Flask) -> Iterator[Connection]:
+    """One connection for everyone, inside a transaction that never commits."""
+    with app.app_context():
+        engines = db.engines
+        db.session.configure(join_transaction_mode="create_savepoint")
+    engine = engines[None]
+    with engine.connect() as connection:
+        outer = connection.begin()
+        engines[None] = connection  # type: ignore[index]  # views share it
+        yield connection
+        engines[None] = engine  # type: ignore[index]  # as it was
+        outer.rollback()
+
+
+@pytest.fixture
+def session(connection: Connection) -> Iterator[Session]:
+    """The test's own session; what it flushes, the views under test can see."""
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        base_factory.bind(session)
+        yield session
+
+
+@pytest.fixture
+def client(app: Flask, connection: Connection) -> FlaskClient:
+    """Somebody who is not signed in."""
+    del connection
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(app: Flask, session: Session) -> SignIn:
+    """Return a client whose cookie opens a session of the given user."""
+
+    def sign_in(user: User) -> FlaskClient:
+        token, now = new_token(), utc_now()
+        session.add(
+            UserSession(
+                user_id=user.id,
+                token_sha256=token_hash(token),
+                created_at=now,
+                last_seen_at=now,
+                expires_at=now + timedelta(hours=1),
+            )
+        )
+        session.flush()
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            cookie["_user_id"] = token
+            cookie["_fresh"] = True
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def count_queries(connection: Connection) -> CountQueries:
+    """Count the statements inside a `with` block."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        statements: list[str] = []
+
+        def note(*args: object) -> None:
+            if not str(args[2]).startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+                statements.append(str(args[2]))
+
+        event.listen(connection, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            event.remove(connection, "before_cursor_execute", note)
+
+    return counting
