@@ -1,0 +1,56 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP) ## Install everything into .venv
+
+$(STAMP): pyproject.toml scripts/install.sh
+	@PYTHON=$(PYTHON) sh scripts/install.sh
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Start the whole portal with its story, and print where to look
+	@$(BIN)/python -m portal.demo
+
+reset-demo: $(STAMP) ## Forget the demo's data, so that `make demo` starts afresh
+	@$(BIN)/python -m portal.demo --reset-only
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/pytest -n 2
+
+check: $(STAMP) format lint types layers cover ## Everything CI runs
+
+format: $(STAMP) ## Is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP) ## Style
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## Types
+	$(BIN)/mypy
+
+layers: $(STAMP) ## Who imports whom
+	$(BIN)/lint-imports
+
+cover: $(STAMP) ## The tests, with the coverage gates
+	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/python scripts/coverage_gates.py
+
+fix: $(STAMP) ## Format and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve: $(STAMP) ## Start web and worker on the settings of the environment
+	$(BIN)/portal db upgrade
+	$(BIN)/portal serve
+
+screenshots: $(STAMP) ## Make the pictures of the README from the demo
+	$(BIN)/python scripts/screenshots.py
+
+bench: $(STAMP) ## Print the benchmarks' ratios against their limits
+	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python $$f; done
+
+.PHONY: help install demo reset-demo test check format lint types layers cover fix serve screenshots bench

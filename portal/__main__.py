@@ -10,6 +10,7 @@ from flask.cli import FlaskGroup
 from portal.app import create_app
 from portal.boot import BootError, booted_settings
 from portal.config import SettingsError
+from portal.serving import serve, worker
 
 
 def _app() -> Flask:
@@ -22,6 +23,8 @@ cli = FlaskGroup(
     add_version_option=False,
     help="Gatehouse, the gated partner portal.",
 )
+cli.add_command(serve)
+cli.add_command(worker)
 
 
 def main() -> None:

@@ -4,31 +4,124 @@ import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from click import Command
 from flask import Blueprint, Flask
-from flask.cli import AppGroup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import jobs
-from portal.accounts import access
+from portal.accounts import access, outlets
+from portal.accounts import admin_views as accounts_admin_views
+from portal.accounts import cli as accounts_cli
+from portal.accounts import tasks as _accounts  # noqa: F401 - its tasks
+from portal.accounts import views as accounts_views
+from portal.applications import admin_views as applications_admin_views
+from portal.applications import cli as applications_cli
+from portal.applications import public_views as applications_public_views
+from portal.applications import tasks as _applications  # noqa: F401 - its tasks
+from portal.applications import views as applications_views
+from portal.audit import admin_views as audit_admin_views
+from portal.audit import service as audit_service
+from portal.certification import admin_views as certification_admin_views
+from portal.certification import cli as certification_cli
+from portal.certification import public_views as certification_public_views
+from portal.certification import tasks as _certification  # noqa: F401 - its tasks
+from portal.certification import views as certification_views
+from portal.commissions import admin_views as commissions_admin_views
+from portal.commissions import cli as commissions_cli
+from portal.commissions import tasks as _commissions  # noqa: F401 - its tasks
+from portal.commissions import views as commissions_views
 from portal.config import Settings
+from portal.enrollments import views as enrollments_views
 from portal.extensions import csrf, db, login_manager, mail, migrate
+from portal.fees import admin_views as fees_admin_views
+from portal.fees import tasks as _fees  # noqa: F401 - its tasks
+from portal.fees import views as fees_views
 from portal.kit.ids_in_urls import PublicIdConverter
+from portal.mail import admin_views as mail_admin_views
+from portal.mail import service as mail_service
+from portal.mail import tasks as _mail  # noqa: F401 - its tasks
+from portal.partners import views as partners_views
+from portal.payments.gateway import EXTENSION as GATEWAY
+from portal.payments.gateway import StripeGateway
+from portal.payouts import admin_views as payouts_admin_views
+from portal.payouts import cli as payouts_cli
+from portal.programs import admin_views as programs_admin_views
+from portal.programs import cli as programs_cli
+from portal.programs import public_views as programs_public_views
+from portal.statements import admin_views as statements_admin_views
+from portal.statements import cli as statements_cli
+from portal.statements import public_views as statements_public_views
+from portal.statements import tasks as _statements  # noqa: F401 - its tasks
+from portal.statements import views as statements_views
+from portal.tiers import views as tiers_views
+from portal.tracking import blueprint as tracking_blueprint
+from portal.tracking import public_views as _tracking_public  # noqa: F401 - its page
+from portal.tracking import views as _tracking  # noqa: F401 - its pages
 from portal.web import registration as web
+from portal.webhooks import admin_views as webhooks_admin_views
+from portal.webhooks import cli as webhooks_cli
+from portal.webhooks import tasks as _webhooks  # noqa: F401 - its tasks
+from portal.webhooks import views as webhooks_views
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BLUEPRINTS: tuple[Blueprint, ...] = ()
-COMMANDS: tuple[AppGroup, ...] = ()
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    fees_views.bp,
+    fees_admin_views.bp,
+    accounts_views.bp,
+    accounts_admin_views.bp,
+    audit_admin_views.bp,
+    mail_admin_views.bp,
+    partners_views.bp,
+    programs_public_views.bp,
+    programs_admin_views.bp,
+    enrollments_views.bp,
+    applications_public_views.bp,
+    applications_views.bp,
+    applications_admin_views.bp,
+    certification_views.bp,
+    certification_admin_views.bp,
+    certification_public_views.bp,
+    tiers_views.bp,
+    commissions_views.bp,
+    commissions_admin_views.bp,
+    statements_views.bp,
+    statements_public_views.bp,
+    statements_admin_views.bp,
+    payouts_admin_views.bp,
+    tracking_blueprint.bp,
+    webhooks_views.bp,
+    webhooks_admin_views.bp,
+)
+COMMANDS: tuple[Command, ...] = (
+    accounts_cli.group,
+    applications_cli.group,
+    certification_cli.group,
+    commissions_cli.group,
+    programs_cli.group,
+    statements_cli.group,
+    statements_cli.statement_group,
+    payouts_cli.verify,
+    webhooks_cli.group,
+)
 
 
-def create_app(settings: Settings) -> Flask:
-    """Build the portal for `settings`, whose database address is filled in."""
+def create_app(settings: Settings, gateway: StripeGateway | None = None) -> Flask:
+    """Build the portal.
+
+    Args:
+        settings: The settings, with the database's address filled in.
+        gateway: The way to Stripe; by default the one that the settings name.
+    """
     logging.basicConfig(level=settings.log_level)
     app = Flask(
         "portal", template_folder=ROOT / "templates", static_folder=ROOT / "static"
     )
     app.config.from_mapping(_config(settings))
     app.extensions["portal.settings"] = settings
+    app.extensions[GATEWAY] = gateway or StripeGateway.connect(
+        settings.stripe_secret_key, sandbox_url=settings.stripe_sandbox_url
+    )
     app.url_map.converters["pid"] = PublicIdConverter
     for extension in (db, login_manager, csrf, mail):
         extension.init_app(app)
@@ -36,6 +129,7 @@ def create_app(settings: Settings) -> Flask:
     login_manager.login_view = "accounts.sign_in"
     web.register(app)
     access.register(app)
+    outlets.plug(mail=mail_service.enqueue, record=audit_service.record)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     for group in COMMANDS:

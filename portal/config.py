@@ -159,7 +159,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "smtp_url": Variable(
         "PORTAL_SMTP_URL",
-        "smtp://localhost:8025",
+        "smtp://localhost:8024",
         _smtp_address,
         "Mail server, as smtp://user:password@host:port (STARTTLS when the port is "
         "587) or smtps://.",
@@ -256,7 +256,7 @@ class Settings:
     instance_dir: str = "instance"
     database_url: str = field(default="", repr=False)
     database_owner_url: str = field(default="", repr=False)
-    smtp_url: str = field(default="smtp://localhost:8025", repr=False)
+    smtp_url: str = field(default="smtp://localhost:8024", repr=False)
     mail_from: str = "partners@acme.example"
     mail_hold_seconds: int = 30
     stripe_secret_key: str = field(default="", repr=False)

@@ -73,6 +73,30 @@ def task(
     return decorate
 
 
+def periodic(
+    name: str, cron: str
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register a function that runs by the clock, once for all workers.
+
+    Args:
+        name: `<feature>.<verb>`.
+        cron: When, in the five fields of a crontab, in UTC.
+    """
+
+    def decorate(function: Callable[[], None]) -> Callable[[], None]:
+        def run(timestamp: int) -> None:
+            del timestamp
+            with _bound[0].app_context():
+                function()
+
+        registered = registry.task(name=name, queueing_lock=name)(run)
+        registry.periodic(cron=cron)(registered)
+        TASKS[name] = function
+        return function
+
+    return decorate
+
+
 def defer(
     session: Session,
     name: str,

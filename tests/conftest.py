@@ -1,23 +1,29 @@
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import flask_migrate
 import pytest
+import stripe
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
-from portal.accounts.access import token_hash
 from portal.accounts.models import User, UserSession
+from portal.accounts.tokens import token_hash
 from portal.app import create_app
 from portal.config import Settings
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.ids import new_token
 from portal.kit.postgres import EmbeddedPostgres
+from portal.payments.gateway import EXTENSION, SANDBOX_KEY, StripeGateway
+from portal.stripe_sandbox.client import SandboxHTTPClient
+from portal.stripe_sandbox.sandbox import Sandbox
 from tests.factories import base_factory
+from tests.factories.base_factory import NOW
 from tests.postgres import throwaway_server
 
 SignIn = Callable[[User], FlaskClient]
@@ -46,10 +52,21 @@ def settings(server: EmbeddedPostgres) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     with app.app_context():
-        flask_migrate.upgrade()
+        flask_migrate.upgrade(revision=os.environ.get("TEST_REVISION", "head"))
     yield app
     with app.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture
+def sandbox(app: Flask) -> Iterator[Sandbox]:
+    """A Stripe account of the test's own, which the app talks to in-process."""
+    sandbox = Sandbox(now=NOW, seed="tests", secret_key=SANDBOX_KEY)
+    client = stripe.StripeClient(SANDBOX_KEY, http_client=SandboxHTTPClient(sandbox))
+    before = app.extensions[EXTENSION]
+    app.extensions[EXTENSION] = StripeGateway(client)
+    yield sandbox
+    app.extensions[EXTENSION] = before
 
 
 @pytest.fixture

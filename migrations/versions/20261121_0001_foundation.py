@@ -95,10 +95,17 @@ def upgrade() -> None:
         sa.Column("status", sa.String(40), nullable=False),
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_emails")),
+    )
+    op.create_index(
+        "ix_outbox_emails_queued_at_id",
+        "outbox_emails",
+        ["queued_at", "id"],
+        unique=False,
     )
     op.create_index(
         op.f("ix_outbox_emails_status"), "outbox_emails", ["status"], unique=False

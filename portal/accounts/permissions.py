@@ -60,6 +60,7 @@ class Permission(StrEnum):
     EVENTS_READ = "staff:events:read"
     EVENTS_RETRY = "staff:events:retry"
     MAIL_READ = "staff:mail:read"
+    MAIL_RESEND = "staff:mail:resend"
     USERS_READ = "staff:users:read"
     USERS_MANAGE = "staff:users:manage"
     AUDIT_READ = "staff:audit:read"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -74,6 +75,50 @@ class Decision:
     def sentence(self) -> str:
         """The decision in one sentence of plain English."""
         return sentence_of(self, moment=_plain_moment, gettext=_untranslated)
+
+
+def as_data(decision: Decision) -> dict[str, Any]:
+    """Return the decision as JSON values, to be kept."""
+    return {
+        "winner": _click_as_data(decision.winner) if decision.winner else None,
+        "losers": [
+            {**_click_as_data(loser.candidate), "reason": loser.reason.value}
+            for loser in decision.losers
+        ],
+        "window_days": decision.window_days,
+        "converted_at": decision.converted_at.isoformat(),
+    }
+
+
+def from_data(data: Mapping[str, Any]) -> Decision:
+    """Return the decision that `as_data` wrote down."""
+    return Decision(
+        winner=_click_from_data(data["winner"]) if data["winner"] else None,
+        losers=tuple(
+            Loser(candidate=_click_from_data(row), reason=LossReason(row["reason"]))
+            for row in data["losers"]
+        ),
+        window_days=data["window_days"],
+        converted_at=datetime.fromisoformat(data["converted_at"]),
+    )
+
+
+def _click_as_data(candidate: Candidate) -> dict[str, str]:
+    return {
+        "click": str(candidate.click_id),
+        "link": str(candidate.link_id),
+        "enrollment": str(candidate.enrollment_id),
+        "clicked_at": candidate.clicked_at.isoformat(),
+    }
+
+
+def _click_from_data(row: Mapping[str, str]) -> Candidate:
+    return Candidate(
+        click_id=UUID(row["click"]),
+        link_id=UUID(row["link"]),
+        enrollment_id=UUID(row["enrollment"]),
+        clicked_at=datetime.fromisoformat(row["clicked_at"]),
+    )
 
 
 def decide(

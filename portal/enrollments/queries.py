@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.accounts.models import User
 from portal.enrollments import rules
 from portal.enrollments.models import (
     AgreementAcceptance,
@@ -66,9 +67,7 @@ def of_partner_in(
     """Return the partner's enrollment in one program, if there is one."""
     return session.scalar(
         select(Enrollment)
-        .where(
-            Enrollment.partner_id == partner_id, Enrollment.program_id == program_id
-        )
+        .where(Enrollment.partner_id == partner_id, Enrollment.program_id == program_id)
         .options(*_WITH)
     )
 
@@ -122,12 +121,40 @@ def checklist(
     )
 
 
-def acceptances(
-    session: Session, enrollment_id: UUID
-) -> Sequence[AgreementAcceptance]:
+def acceptances(session: Session, enrollment_id: UUID) -> Sequence[AgreementAcceptance]:
     """Return what was accepted, newest first."""
     return session.scalars(
         select(AgreementAcceptance)
         .where(AgreementAcceptance.enrollment_id == enrollment_id)
         .order_by(AgreementAcceptance.accepted_at.desc())
     ).all()
+
+
+def with_gate_ended(
+    session: Session, *, since: datetime, now: datetime
+) -> Sequence[UUID]:
+    """Return the active enrollments of which a gate ended in `(since, now]`."""
+    return session.scalars(
+        select(Enrollment.id)
+        .join(GateInterval, GateInterval.enrollment_id == Enrollment.id)
+        .where(
+            Enrollment.status == EnrollmentStatus.ACTIVE,
+            GateInterval.met_until > since,
+            GateInterval.met_until <= now,
+        )
+        .distinct()
+        .order_by(Enrollment.id)
+    ).all()
+
+
+def signatures(
+    session: Session, enrollment_id: UUID
+) -> list[tuple[AgreementAcceptance, str]]:
+    """Return what was accepted and by whom, newest first."""
+    rows = session.execute(
+        select(AgreementAcceptance, User.name)
+        .join(User, User.id == AgreementAcceptance.accepted_by_id)
+        .where(AgreementAcceptance.enrollment_id == enrollment_id)
+        .order_by(AgreementAcceptance.accepted_at.desc())
+    )
+    return [(acceptance, name) for acceptance, name in (row.tuple() for row in rows)]

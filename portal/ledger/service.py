@@ -1,5 +1,6 @@
 """Booking, once and balanced, and balances, which are never stored."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,11 +48,11 @@ def book(
         .options(selectinload(JournalEntry.postings))
     )
     if existing is not None:
-        booked = {
+        booked = Counter(
             Line(p.account, p.amount, p.partner_id, p.program_id)
             for p in existing.postings
-        }
-        if booked != set(lines):
+        )
+        if booked != Counter(lines):
             raise ValueError(f"entry {key!r} is booked with other lines")
         return existing
     if not lines or sum((line.amount for line in lines[1:]), start=lines[0].amount):
@@ -96,3 +97,13 @@ def balance(
         )
     )
     return Money(int(total or 0), currency)
+
+
+def entries_with_prefix(session: Session, prefix: str) -> Sequence[JournalEntry]:
+    """Return the entries whose key begins so, with their postings, oldest first."""
+    return session.scalars(
+        select(JournalEntry)
+        .where(JournalEntry.key.startswith(prefix, autoescape=True))
+        .options(selectinload(JournalEntry.postings))
+        .order_by(JournalEntry.recorded_at, JournalEntry.id)
+    ).all()

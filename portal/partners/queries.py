@@ -53,3 +53,40 @@ def owners(session: Session, partner_id: UUID) -> Sequence[User]:
         )
         .order_by(User.id)
     ).all()
+
+
+def member(
+    session: Session, partner_id: UUID, user_id: UUID, *, lock: bool = False
+) -> PartnerMember:
+    """Return one of the partner's people with their user.
+
+    Raises:
+        NotFound: Nobody with this id belongs to the partner.
+    """
+    statement = (
+        select(PartnerMember)
+        .where(PartnerMember.partner_id == partner_id, PartnerMember.user_id == user_id)
+        .options(joinedload(PartnerMember.user, innerjoin=True))
+    )
+    if lock:
+        statement = statement.with_for_update().execution_options(
+            populate_existing=True
+        )
+    found = session.scalar(statement)
+    if found is None:
+        raise NotFound("Nobody like this belongs to your team.")
+    return found
+
+
+def joined_owner_ids(session: Session, partner_id: UUID) -> Sequence[UUID]:
+    """Return the active owners who have a password: who can act for the partner."""
+    return session.scalars(
+        select(User.id)
+        .join(PartnerMember, PartnerMember.user_id == User.id)
+        .where(
+            PartnerMember.partner_id == partner_id,
+            User.role == Role.PARTNER_OWNER,
+            User.is_active,
+            User.password_hash.is_not(None),
+        )
+    ).all()

@@ -1,9 +1,10 @@
-"""Amounts, rates and points as people read them, in the reader's language."""
+"""Amounts and points as people read them, in the reader's language."""
 
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal
 from flask_babel import get_locale
 
-from portal.programs.rules import minor_per_major
+from portal.kit.money import Money
+from portal.web.formats import money_text
 
 
 def locale() -> str:
@@ -11,22 +12,9 @@ def locale() -> str:
     return str(get_locale() or "en")
 
 
-def percent(rate_bps: int) -> str:
-    """Return a rate for people, such as 12.5%."""
-    ratio = f"{rate_bps // 10_000}.{rate_bps % 10_000:04}"
-    return format_percent(ratio, format="#,##0.##%", locale=locale())
-
-
 def money(minor: int, currency: str) -> str:
     """Return an amount for people."""
-    return format_currency(_major(minor, currency), currency, locale=locale())
-
-
-def _major(minor: int, currency: str) -> str:
-    unit = minor_per_major(currency)
-    digits = len(str(unit)) - 1
-    whole, rest = divmod(minor, unit)
-    return f"{whole}.{rest:0{digits}}" if digits else str(whole)
+    return money_text(Money(minor, currency))
 
 
 def points(milli_points: int) -> str:

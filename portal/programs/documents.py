@@ -209,7 +209,7 @@ def _validated(document: str) -> ProgramDefinition:
         # Strict: "20" is not 20, and 20.0 is not either.
         return ProgramDefinition.model_validate_json(document, strict=True)
     except ValidationError as error:
-        raise DefinitionError([_line_of(e) for e in error.errors()]) from error
+        raise DefinitionError(_lines_of(error.errors())) from error
 
 
 def _sentence_of(error: yaml.MarkedYAMLError) -> str:
@@ -244,6 +244,18 @@ _REMEDIES: Final = {
     "string_too_long": "must be at most {max_length} characters long",
     "value_error": "{error}",
 }
+
+
+def _lines_of(errors: list[ErrorDetails]) -> list[str]:
+    # A list whose entries are wrong is also called too short; that would mislead.
+    broken = {
+        error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))
+    }
+    return [
+        _line_of(error)
+        for error in errors
+        if error["type"] != "too_short" or error["loc"] not in broken
+    ]
 
 
 def _line_of(error: ErrorDetails) -> str:

@@ -4,8 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload
 
+from portal.accounts.models import User
 from portal.kit.errors import NotFound
 from portal.programs.definition import Visibility
 from portal.programs.models import Program, ProgramVersion
@@ -30,6 +32,14 @@ class ProgramOverview:
     program: Program
     latest: ProgramVersion
     is_upcoming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedVersion:
+    """One version with the person who published it; none for the command line."""
+
+    version: ProgramVersion
+    publisher: str | None
 
 
 def by_key(session: Session, key: str, *, lock: bool = False) -> Program:
@@ -97,6 +107,30 @@ def versions(session: Session, program_id: UUID) -> Sequence[ProgramVersion]:
     ).all()
 
 
+def history(session: Session, program_id: UUID) -> list[PublishedVersion]:
+    """Return all versions of a program with who published them, newest first."""
+    rows = session.execute(
+        select(ProgramVersion, User.name)
+        .outerjoin(User, User.id == ProgramVersion.published_by_id)
+        .where(ProgramVersion.program_id == program_id)
+        .options(joinedload(ProgramVersion.program))
+        .order_by(ProgramVersion.number.desc())
+    )
+    return [PublishedVersion(row.ProgramVersion, row.name) for row in rows]
+
+
+def pick(history: Sequence[PublishedVersion], number: int | None) -> ProgramVersion:
+    """Return the version of that number, or the newest one.
+
+    Raises:
+        NoSuchProgram: There is no such version.
+    """
+    for row in history:
+        if number in (None, row.version.number):
+            return row.version
+    raise NoSuchProgram("There is no such version.")
+
+
 def latest_version(session: Session, program_id: UUID) -> ProgramVersion | None:
     """Return the newest version, in force or not; none for a fresh program."""
     return session.scalar(
@@ -113,7 +147,7 @@ def all_current(session: Session, at: datetime) -> list[ProgramVersion]:
         select(ProgramVersion)
         .where(ProgramVersion.effective_from <= at)
         .options(joinedload(ProgramVersion.program))
-        .distinct(ProgramVersion.program_id)
+        .ext(distinct_on(ProgramVersion.program_id))
         .order_by(
             ProgramVersion.program_id,
             ProgramVersion.effective_from.desc(),
@@ -149,7 +183,7 @@ def overviews(session: Session, at: datetime) -> list[ProgramOverview]:
     rows = session.scalars(
         select(ProgramVersion)
         .options(joinedload(ProgramVersion.program))
-        .distinct(ProgramVersion.program_id)
+        .ext(distinct_on(ProgramVersion.program_id))
         .order_by(ProgramVersion.program_id, ProgramVersion.number.desc())
     ).all()
     return [

@@ -3,8 +3,7 @@
 import calendar
 from datetime import date, timedelta
 
-from babel.numbers import get_currency_precision
-
+from portal.kit.currencies import minor_per_major
 from portal.programs.definition import (
     Blocks,
     Evidence,
@@ -18,11 +17,6 @@ from portal.programs.definition import (
 
 _MONTHS_IN_QUARTER = 3
 _WEAKNESS = (Evidence.PUBLISHED, Evidence.REPORTED, Evidence.ASSUMED)
-
-
-def minor_per_major(currency: str) -> int:
-    """Return how many minor units make one major unit: 100 for USD, 1 for JPY."""
-    return int(10 ** get_currency_precision(currency))
 
 
 def payout_date(definition: ProgramDefinition, period_end: date) -> date:

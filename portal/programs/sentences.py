@@ -7,11 +7,13 @@ from collections.abc import Callable
 from datetime import date
 
 import flask_babel
+from babel import Locale
 from babel.dates import format_date
 from babel.lists import format_list
 
+from portal.kit.currencies import minor_per_major
 from portal.kit.money import Rounding
-from portal.programs.amounts import locale, money, percent, points
+from portal.programs.amounts import locale, money, points
 from portal.programs.definition import (
     BandMode,
     Fee,
@@ -23,7 +25,8 @@ from portal.programs.definition import (
     Tiers,
     TierWindow,
 )
-from portal.programs.rules import minor_per_major, payout_date
+from portal.programs.rules import payout_date
+from portal.web.formats import percent_bps as percent
 
 _: Callable[..., str] = flask_babel.gettext  # typed there as anything
 ngettext: Callable[..., str] = flask_babel.ngettext
@@ -89,6 +92,8 @@ def _band_sentence(rule: Rule, currency: str) -> str:
             rate=percent(band.rate_bps),
             amount=money(band.from_minor, currency),
         )
+        if band.from_minor
+        else _("%(rate)s from the start", rate=percent(band.rate_bps))
         for band in rule.bands
     ]
     reward = _(
@@ -188,7 +193,9 @@ def attribution_sentence(definition: ProgramDefinition) -> str:
 def hold_sentence(definition: ProgramDefinition) -> str:
     """Return how long a commission waits."""
     if definition.hold_days == 0:
-        return _("None: a commission goes on the statement of the month of the sale.")
+        return _(
+            "A commission goes on the statement of the month of the sale, at once."
+        )
     return ngettext(
         "A commission waits %(num)d day after the sale, so that refunds can come "
         "first. Then it goes on the statement of that month.",
@@ -265,4 +272,19 @@ def answer_sentence(definition: ProgramDefinition) -> str:
         "Most applicants get an answer in %(num)d day.",
         "Most applicants get an answer in %(num)d days.",
         definition.join.answer_within_days,
+    )
+
+
+def countries_sentence(definition: ProgramDefinition) -> str:
+    """Return from which countries one may apply."""
+    if not definition.join.countries:
+        return _("You can apply from every country.")
+    names = Locale.parse(locale()).territories
+    return _(
+        "You can apply from %(countries)s.",
+        countries=format_list(
+            [names.get(code, code) for code in definition.join.countries],
+            style="or",
+            locale=locale(),
+        ),
     )

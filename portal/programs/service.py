@@ -92,6 +92,7 @@ def publish(
         _refuse_unfit(latest, definition, effective_from=effective_from, now=now)
     version = ProgramVersion(
         id=new_id(),
+        program_id=program.id,
         program=program,
         number=latest.number + 1 if latest else 1,
         definition_json=dump_json(definition),

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import flask_babel
 from babel.lists import format_list
 
-from portal.programs.amounts import locale, percent
+from portal.programs.amounts import locale
 from portal.programs.definition import (
     Blocks,
     Evidence,
+    Fee,
     Gate,
     GateKind,
     ProgramDefinition,
@@ -25,6 +26,7 @@ from portal.programs.rules import sources_for, weakest_evidence
 from portal.programs.sentences import (
     answer_sentence,
     attribution_sentence,
+    countries_sentence,
     fee_sentence,
     hold_sentence,
     payout_sentence,
@@ -35,6 +37,7 @@ from portal.programs.sentences import (
     threshold,
     tiering_sentence,
 )
+from portal.web.formats import percent_bps as percent
 
 __all__ = ["GateTerms", "Term", "Terms", "TierTerms", "rule_sentence", "terms_in_words"]
 
@@ -106,6 +109,7 @@ class Terms:
     refunds: Term
     rounding: Term
     answer: Term
+    countries: Term
 
     @property
     def reward(self) -> str:
@@ -116,6 +120,7 @@ class Terms:
         """Yield each term with its label, for a list of terms."""
         for reward in self.rewards:
             yield _("Reward"), reward
+        yield _("Who can apply"), self.countries
         if self.tiering:
             yield _("Tiers"), self.tiering
         if self.fee:
@@ -163,6 +168,7 @@ def terms_in_words(definition: ProgramDefinition) -> Terms:
         refunds=term(refund_sentence()),
         rounding=term(rounding_sentence(definition)),
         answer=term(answer_sentence(definition), "join.answer_within_days"),
+        countries=term(countries_sentence(definition), "join.countries"),
     )
 
 
@@ -178,7 +184,8 @@ def _steps(definition: ProgramDefinition) -> Iterator[str]:
         )
     for gate in definition.gates:
         if gate.kind is GateKind.FEE and definition.fee:
-            yield _("%(todo)s: %(price)s.", todo=gate.title, price=_price(definition))
+            price = _first_price(definition.fee, definition.tiers)
+            yield _("%(todo)s: %(price)s.", todo=gate.title, price=price)
         elif gate.kind is not GateKind.REVIEW:
             yield f"{gate.title}."
     yield _("Share your link and earn.")
@@ -233,9 +240,35 @@ def _tier_rows(definition: ProgramDefinition, tiers: Tiers) -> Iterator[TierTerm
         )
 
 
-def _price(definition: ProgramDefinition) -> str:
-    fee = definition.fee
-    if fee is None:
-        return _("nothing")
-    first = definition.tiers.levels[0].key if definition.tiers else None
-    return price_each(fee, fee.minor_for(first))
+def _first_price(fee: Fee, tiers: Tiers | None) -> str:
+    lowest = tiers.levels[0].key if tiers else None
+    return price_each(fee, fee.minor_for(lowest))
+
+
+def questions_and_answers(
+    definition: ProgramDefinition, terms: Terms
+) -> list[tuple[str, str]]:
+    """Return what applicants ask most, answered from the terms."""
+    asked = [
+        (_("How soon do I get an answer?"), f"{terms.answer} {_reapply(definition)}"),
+        (_("Which customers count as mine?"), terms.attribution.text),
+        (_("When am I paid?"), f"{terms.hold} {terms.payout}"),
+        (_("What happens when a customer gets money back?"), terms.refunds.text),
+    ]
+    if terms.fee:
+        asked.append((_("What does it cost to take part?"), terms.fee.text))
+    if terms.tiering:
+        asked.append((_("How do I reach the next tier?"), terms.tiering.text))
+    asked.append((_("How are amounts rounded?"), terms.rounding.text))
+    return asked
+
+
+def _reapply(definition: ProgramDefinition) -> str:
+    days = definition.join.reapply_after_days
+    if days == 0:
+        return _("If the answer is no, you can apply again at any time.")
+    return ngettext(
+        "If the answer is no, you can apply again after %(num)d day.",
+        "If the answer is no, you can apply again after %(num)d days.",
+        days,
+    )

@@ -22,24 +22,20 @@ Answer = tuple[str, int, dict[str, str]]
 def answer(
     store: Store,
     secret_key: str | None,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    body: str,
+    request: tuple[str, str, Mapping[str, str], str],
 ) -> Answer:
     """Answer one request of the API.
 
     Args:
         store: The account; the caller holds the lock.
         secret_key: The key that is let in; none lets every test key in.
-        method: The HTTP method, in any case.
-        url: The address, whole or from the path on.
-        headers: The request's headers, in any case.
-        body: The form of a POST.
+        request: Its method; its address, whole or from the path on; its headers;
+            the form of a POST.
 
     Returns:
         The body, the status and the headers of the answer.
     """
+    method, url, headers, body = request
     named = {name.lower(): value for name, value in headers.items()}
     method = method.upper()
     parts = urlsplit(url)

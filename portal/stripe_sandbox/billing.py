@@ -51,7 +51,17 @@ def draft(
     invoice: Obj = {
         "id": key,
         "object": "invoice",
-        **_BLANK,
+        "amount_paid": 0,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": True,
+        "effective_at": None,
+        "ending_balance": None,
+        "hosted_invoice_url": None,
+        "next_payment_attempt": None,
+        "number": None,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
         "amount_due": max(total, 0),
         "amount_remaining": max(total, 0),
         "billing_reason": reason,
@@ -92,69 +102,6 @@ def draft(
     return invoice
 
 
-_BLANK: Obj = {
-    "account_country": "US",
-    "account_name": "Sandbox",
-    "account_tax_ids": None,
-    "amount_overpaid": 0,
-    "amount_paid": 0,
-    "amount_shipping": 0,
-    "application": None,
-    "attempt_count": 0,
-    "attempted": False,
-    "auto_advance": True,
-    "automatic_tax": {
-        "disabled_reason": None,
-        "enabled": False,
-        "liability": None,
-        "provider": None,
-        "status": None,
-    },
-    "automatically_finalizes_at": None,
-    "collection_method": "charge_automatically",
-    "custom_fields": None,
-    "customer_account": None,
-    "customer_shipping": None,
-    "customer_tax_exempt": "none",
-    "customer_tax_ids": [],
-    "default_payment_method": None,
-    "default_source": None,
-    "default_tax_rates": [],
-    "discounts": [],
-    "due_date": None,
-    "effective_at": None,
-    "ending_balance": None,
-    "footer": None,
-    "from_invoice": None,
-    "hosted_invoice_url": None,
-    "invoice_pdf": None,
-    "issuer": {"type": "self"},
-    "last_finalization_error": None,
-    "latest_revision": None,
-    "livemode": False,
-    "next_payment_attempt": None,
-    "number": None,
-    "on_behalf_of": None,
-    "payment_settings": {
-        "default_mandate": None,
-        "payment_method_options": None,
-        "payment_method_types": None,
-    },
-    "post_payment_credit_notes_amount": 0,
-    "pre_payment_credit_notes_amount": 0,
-    "receipt_number": None,
-    "rendering": None,
-    "shipping_cost": None,
-    "shipping_details": None,
-    "statement_descriptor": None,
-    "test_clock": None,
-    "total_discount_amounts": [],
-    "total_pretax_credit_amounts": [],
-    "total_taxes": [],
-    "webhooks_delivered_at": None,
-}
-
-
 def _parent(subscription: Obj | None) -> Obj | None:
     if subscription is None:
         return None
@@ -171,7 +118,9 @@ def _parent(subscription: Obj | None) -> Obj | None:
 def _line(store: Store, invoice: str, line: Line) -> Obj:
     price = line.price
     product = store.get("product", price["product"])
-    invoice_item = None if line.item and not line.proration else store.new_id("invoiceitem")
+    invoice_item = (
+        None if line.item and not line.proration else store.new_id("invoiceitem")
+    )
     details = {
         "invoice_item": invoice_item,
         "proration": line.proration,

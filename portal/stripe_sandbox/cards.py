@@ -23,6 +23,13 @@ class Decline:
 
 
 _GENERIC = Decline("card_declined", "generic_decline", "Your card was declined.")
+_NO_FUNDS = Decline(
+    "card_declined", "insufficient_funds", "Your card has insufficient funds."
+)
+_EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.")
+_WRONG_CVC = Decline(
+    "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +60,17 @@ _ALL = (
     SandboxCard("5555555555554444", "mastercard", "Works (Mastercard)"),
     SandboxCard("4000000000000002", "visa", "Declined", _GENERIC, _GENERIC),
     SandboxCard(
-        "4000000000009995",
-        "visa",
-        "Declined: not enough money",
-        *[
-            Decline(
-                "card_declined",
-                "insufficient_funds",
-                "Your card has insufficient funds.",
-            )
-        ]
-        * 2,
+        "4000000000009995", "visa", "Declined: not enough money", _NO_FUNDS, _NO_FUNDS
     ),
     SandboxCard(
-        "4000000000000069",
-        "visa",
-        "Declined: card has expired",
-        *[Decline("expired_card", "expired_card", "Your card has expired.")] * 2,
+        "4000000000000069", "visa", "Declined: card has expired", _EXPIRED, _EXPIRED
     ),
     SandboxCard(
         "4000000000000127",
         "visa",
         "Declined: wrong security code",
-        *[
-            Decline(
-                "incorrect_cvc",
-                "incorrect_cvc",
-                "Your card's security code is incorrect.",
-            )
-        ]
-        * 2,
+        _WRONG_CVC,
+        _WRONG_CVC,
     ),
     SandboxCard(
         "4000000000000341", "visa", "Works once, renewals fail", None, _GENERIC

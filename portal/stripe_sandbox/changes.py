@@ -23,9 +23,7 @@ from portal.stripe_sandbox.subscriptions import (
 _NOTES = ("comment", "feedback")
 
 
-def update_subscription(
-    store: Store, subscription: Obj, params: dict[str, Any]
-) -> Obj:
+def update_subscription(store: Store, subscription: Obj, params: dict[str, Any]) -> Obj:
     """Do what `POST /v1/subscriptions/<id>` asks for.
 
     Raises:
@@ -59,9 +57,7 @@ def update_subscription(
     return subscription
 
 
-def cancel_subscription(
-    store: Store, subscription: Obj, params: dict[str, Any]
-) -> Obj:
+def cancel_subscription(store: Store, subscription: Obj, params: dict[str, Any]) -> Obj:
     """Do what `DELETE /v1/subscriptions/<id>` asks for: end it now."""
     note(subscription, params)
     return end(store, subscription, reason="cancellation_requested")
@@ -114,7 +110,7 @@ def _change_items(
                 "All items of a subscription need the same interval.",
                 param=f"{path}[price]",
             )
-        lines += _prorations(store, subscription, item, price, quantity, renewed)
+        lines += _prorations(store, subscription, item, price, quantity)
         item.update(price=price, plan=plan_of(price), quantity=quantity)
         if renewed:
             return lines + _new_cycle(store, subscription), True
@@ -140,7 +136,6 @@ def _prorations(
     item: Obj,
     price: Obj,
     quantity: int,
-    renewed: bool,  # noqa: FBT001 (computed by the one caller)
 ) -> list[Line]:
     start, until = period_of(subscription)
     left, whole = until - store.now, until - start
@@ -162,7 +157,10 @@ def _prorations(
         )
 
     unused = part(item["price"], item["quantity"], -1, "Unused")
-    return [unused] if renewed else [unused, part(price, quantity, 1, "Remaining")]
+    if price["recurring"] != item["price"]["recurring"]:
+        # A new cycle begins, and its first period is charged in full.
+        return [unused]
+    return [unused, part(price, quantity, 1, "Remaining")]
 
 
 def _new_cycle(store: Store, subscription: Obj) -> list[Line]:

@@ -26,8 +26,18 @@ def create_session(store: Store, params: dict[str, Any]) -> Obj:
     mode = params.get("mode")
     if mode is None:
         raise missing("mode")
+    _refuse(store, mode, params)
+    session = _session(store, mode, params, _items(store, mode, params))
+    store.add(session)
+    store.schedule(session["expires_at"], "expire", session["id"])
+    return session
+
+
+def _refuse(store: Store, mode: str, params: dict[str, Any]) -> None:
     if mode == "setup":
         raise ApiError("The sandbox has no setup mode.", param="mode")
+    if params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise ApiError("The sandbox has hosted pages only.", param="ui_mode")
     if "success_url" not in params:
         raise missing("success_url")
     for name in ("success_url", "cancel_url"):
@@ -40,20 +50,11 @@ def create_session(store: Store, params: dict[str, Any]) -> Obj:
         )
     if "customer" in params:
         store.get("customer", params["customer"], param="customer")
-    if mode == "payment" and "subscription_data" in params:
+    foreign = {"payment": "subscription_data", "subscription": "payment_intent_data"}
+    if foreign[mode] in params:
         raise ApiError(
-            "You can not pass `subscription_data` in `payment` mode.",
-            param="subscription_data",
+            f"You can not pass `{foreign[mode]}` in `{mode}` mode.", param=foreign[mode]
         )
-    if mode == "subscription" and "payment_intent_data" in params:
-        raise ApiError(
-            "You can not pass `payment_intent_data` in `subscription` mode.",
-            param="payment_intent_data",
-        )
-    session = _session(store, mode, params, _items(store, mode, params))
-    store.add(session)
-    store.schedule(session["expires_at"], "expire", session["id"])
-    return session
 
 
 def _items(store: Store, mode: str, params: dict[str, Any]) -> list[Obj]:
@@ -78,6 +79,11 @@ def _items(store: Store, mode: str, params: dict[str, Any]) -> list[Obj]:
         if quantity < 1:
             raise ApiError("Invalid positive integer", param=f"{path}[quantity]")
         items.append(_item(store, price, quantity))
+    _refuse_mixture(mode, items)
+    return items
+
+
+def _refuse_mixture(mode: str, items: list[Obj]) -> None:
     recurring = [item["price"]["recurring"] is not None for item in items]
     if mode == "payment" and any(recurring):
         raise ApiError(
@@ -91,9 +97,15 @@ def _items(store: Store, mode: str, params: dict[str, Any]) -> list[Obj]:
             "using prices.",
             param="line_items",
         )
+    intervals = [i["price"]["recurring"] for i in items if i["price"]["recurring"]]
+    if any(interval != intervals[0] for interval in intervals):
+        raise ApiError(
+            "Checkout does not support multiple prices with different billing "
+            "intervals.",
+            param="line_items",
+        )
     if len({item["currency"] for item in items}) > 1:
         raise ApiError("All prices must have the same currency.", param="line_items")
-    return items
 
 
 def _item(store: Store, price: Obj, quantity: int) -> Obj:
@@ -113,9 +125,7 @@ def _item(store: Store, price: Obj, quantity: int) -> Obj:
     }
 
 
-def _session(
-    store: Store, mode: str, params: dict[str, Any], items: list[Obj]
-) -> Obj:
+def _session(store: Store, mode: str, params: dict[str, Any], items: list[Obj]) -> Obj:
     key = f"cs_test_{store.letters(58)}"
     total = sum(item["amount_total"] for item in items)
     expires_at = params.get("expires_at", store.now + _DAY)
@@ -128,7 +138,12 @@ def _session(
     session: Obj = {
         "id": key,
         "object": "checkout.session",
-        **_BLANK,
+        "customer_details": None,
+        "invoice": None,
+        "payment_intent": None,
+        "payment_status": "unpaid",
+        "status": "open",
+        "subscription": None,
         **{name: params.get(name) for name in _CHOICES},
         "amount_subtotal": total,
         "amount_total": total,
@@ -148,56 +163,11 @@ def _session(
         "success_url": params["success_url"],
         "url": f"{store.base_url}/c/pay/{key}",
         "_line_items": items,
-        "_data": params.get("subscription_data") or params.get("payment_intent_data", {}),
+        "_data": params.get("subscription_data")
+        or params.get("payment_intent_data", {}),
         "_intent": None,
     }
     return session
-
-
-_BLANK: Obj = {
-    "adaptive_pricing": {"enabled": False},
-    "after_expiration": None,
-    "allow_promotion_codes": None,
-    "automatic_tax": {
-        "enabled": False,
-        "liability": None,
-        "provider": None,
-        "status": None,
-    },
-    "client_secret": None,
-    "collected_information": None,
-    "consent": None,
-    "consent_collection": None,
-    "currency_conversion": None,
-    "custom_fields": [],
-    "customer_account": None,
-    "customer_details": None,
-    "discounts": [],
-    "integration_identifier": None,
-    "invoice": None,
-    "invoice_creation": None,
-    "livemode": False,
-    "origin_context": None,
-    "payment_intent": None,
-    "payment_link": None,
-    "payment_method_configuration_details": None,
-    "payment_method_options": {},
-    "payment_method_types": ["card"],
-    "payment_status": "unpaid",
-    "permissions": None,
-    "phone_number_collection": {"enabled": False},
-    "recovered_from": None,
-    "saved_payment_method_options": None,
-    "setup_intent": None,
-    "shipping_address_collection": None,
-    "shipping_cost": None,
-    "shipping_options": [],
-    "status": "open",
-    "subscription": None,
-    "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-    "ui_mode": "hosted",
-    "wallet_options": None,
-}
 
 
 def expire_session(store: Store, session: Obj) -> Obj:
@@ -208,7 +178,7 @@ def expire_session(store: Store, session: Obj) -> Obj:
     """
     if session["status"] != "open":
         raise ApiError(
-            "Only Checkout Sessions with a status in [\"open\"] can be expired. This "
+            'Only Checkout Sessions with a status in ["open"] can be expired. This '
             f"Checkout Session has a status of `{session['status']}`."
         )
     session["status"] = "expired"
@@ -304,9 +274,7 @@ def _pay_once(store: Store, session: Obj, customer: Obj | None, method: Obj) -> 
     session["payment_intent"] = intent["id"]
 
 
-def _subscribe(
-    store: Store, session: Obj, customer: Obj | None, method: Obj
-) -> None:
+def _subscribe(store: Store, session: Obj, customer: Obj | None, method: Obj) -> None:
     if customer is None:
         raise RuntimeError("a subscription always has a customer")
     items = session["_line_items"]

@@ -6,12 +6,12 @@ import types
 import typing
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NotRequired, Protocol
 
 import stripe
 from stripe import RequestOptions
 from stripe._stripe_object import UntypedStripeObject
-from typing_extensions import NotRequired, Required, is_typeddict
+from typing_extensions import is_typeddict
 
 from portal.kit.db import refuse_inside_transaction
 from portal.stripe_sandbox.parameters import Shape
@@ -51,7 +51,7 @@ class SandboxHTTPClient(stripe.HTTPClient):
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
-        post_data: Any = None,
+        post_data: Any = None,  # noqa: ANN401 (the library's own signature)
         *,
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
@@ -98,27 +98,29 @@ def _typed_dict(cls: type) -> Shape:
     )
 
 
-def _is_optional(hint: Any) -> bool:
+def _is_optional(hint: Any) -> bool:  # noqa: ANN401 (a type, of whatever form)
     return typing.get_origin(hint) is NotRequired
 
 
-def _shape(hint: Any) -> Shape:
+def _shape(hint: Any) -> Shape:  # noqa: ANN401 (a type, of whatever form)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in {NotRequired, Required}:
-        return _shape(arguments[0])
-    if origin in {typing.Union, types.UnionType}:
-        return _either([_shape(argument) for argument in arguments])
-    if origin is typing.Literal:
-        return Shape(choices=frozenset(str(choice) for choice in arguments))
-    if origin is list:
-        return Shape(items=_shape(arguments[0]))
-    if origin is dict or origin is UntypedStripeObject:
-        return Shape(values=_FREE)
-    if is_typeddict(hint):
-        return _typed_dict(hint)
-    if hint in _SCALARS:
-        return Shape(scalars=frozenset({_SCALARS[hint]}))
-    return _ANY
+    if origin is NotRequired:
+        shape = _shape(arguments[0])
+    elif origin in {typing.Union, types.UnionType}:
+        shape = _either([_shape(argument) for argument in arguments])
+    elif origin is typing.Literal:
+        shape = Shape(choices=frozenset(str(choice) for choice in arguments))
+    elif origin is list:
+        shape = Shape(items=_shape(arguments[0]))
+    elif origin is dict or origin is UntypedStripeObject:
+        shape = Shape(values=_FREE)
+    elif is_typeddict(hint):
+        shape = _typed_dict(hint)
+    elif hint in _SCALARS:
+        shape = Shape(scalars=frozenset({_SCALARS[hint]}))
+    else:
+        shape = _ANY
+    return shape
 
 
 def _either(options: list[Shape]) -> Shape:
@@ -131,7 +133,9 @@ def _either(options: list[Shape]) -> Shape:
         scalars=scalars,
         choices=choices,
         fields=next((o.fields for o in options if o.fields is not None), None),
-        required=next((o.required for o in options if o.fields is not None), frozenset()),
+        required=next(
+            (o.required for o in options if o.fields is not None), frozenset()
+        ),
         items=next((o.items for o in options if o.items is not None), None),
         values=next((o.values for o in options if o.values is not None), None),
     )

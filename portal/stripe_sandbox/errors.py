@@ -22,7 +22,7 @@ class ApiError(Exception):
         kind: str = "invalid_request_error",
         code: str | None = None,
         param: str | None = None,
-        **extra: Any,
+        **extra: str | None,
     ) -> None:
         super().__init__(message)
         self.message = message

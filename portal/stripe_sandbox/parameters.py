@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from portal.stripe_sandbox.errors import ApiError, missing
+from portal.stripe_sandbox.store import Json
 
 _TYPE_WORDS = {"int": "integer", "bool": "boolean"}
 
@@ -61,7 +62,7 @@ def decode(encoded: str) -> Node:
     return root
 
 
-def check(shape: Shape, raw: Node | str, path: str = "") -> Any:
+def check(shape: Shape, raw: Node | str, path: str = "") -> Json:
     """Return `raw` as numbers, booleans, strings, lists and objects.
 
     Raises:
@@ -116,7 +117,7 @@ def _object(
     }
 
 
-def _scalar(shape: Shape, raw: str, path: str) -> Any:
+def _scalar(shape: Shape, raw: str, path: str) -> Json:
     if raw in shape.choices:
         return raw
     if not raw:
@@ -166,7 +167,7 @@ def _covers(supported: frozenset[str], path: str) -> bool:
     return any(".".join(steps[:n]) in supported for n in range(1, len(steps) + 1))
 
 
-def _leaves(value: Any, path: str) -> Iterator[str]:
+def _leaves(value: Json, path: str) -> Iterator[str]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}" if path else key)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portal.stripe_sandbox.errors import ApiError, no_such
-from portal.stripe_sandbox.store import Obj, Store
+from portal.stripe_sandbox.store import Json, Obj, Store
 from portal.stripe_sandbox.versions import render, render_event
 
 Params = dict[str, Any]
@@ -37,14 +37,14 @@ _EXACT: Mapping[str, tuple[str, ...]] = {
     "customer": ("email",),
     "dispute": ("charge", "payment_intent"),
     "event": ("type",),
-    "invoice": ("customer", "status", "collection_method"),
+    "invoice": ("customer", "status"),
     "invoice_payment": ("invoice", "status"),
     "payment_intent": ("customer",),
     "payment_method": ("customer", "type"),
     "price": ("active", "currency", "product", "type"),
     "product": ("active", "url"),
     "refund": ("charge", "payment_intent"),
-    "subscription": ("customer", "collection_method"),
+    "subscription": ("customer",),
     "webhook_endpoint": (),
 }
 _SPECIAL: Mapping[str, Mapping[str, Test]] = {
@@ -94,7 +94,9 @@ def page(found: list[Obj], params: Params, url: str) -> Obj:
     """
     limit = params.get("limit", _USUAL_LIMIT)
     if limit not in _LIMIT:
-        bound = "greater than or equal to 1" if limit < 1 else "less than or equal to 100"
+        bound = (
+            "greater than or equal to 1" if limit < 1 else "less than or equal to 100"
+        )
         raise ApiError(
             f"This value must be {bound} (it currently is '{limit}').", param="limit"
         )
@@ -152,12 +154,13 @@ def _render(store: Store, obj: Obj, version: str) -> Obj:
         data = [_render(store, item, version) for item in obj["data"]]
         return {**obj, "data": data}
     if "snapshot" in obj:
-        pending = sum(key.startswith(f"{obj['id']} ") for key in store.pending)
+        endpoints = store.objects.get("webhook_endpoint", {})
+        pending = sum(f"{obj['id']} {key}" in store.pending for key in endpoints)
         return render_event(obj, store.api_version, pending)
     return render(obj, version)
 
 
-def _expand(store: Store, version: str, node: Any, steps: list[str]) -> None:
+def _expand(store: Store, version: str, node: Json, steps: list[str]) -> None:
     if not steps or node is None:
         return
     if isinstance(node, list):
@@ -202,7 +205,9 @@ def _included(store: Store, version: str, node: Obj, name: str) -> Obj:
     kind, key = node.get("object", ""), node.get("id", "")
     if (kind, name) == ("checkout.session", "line_items"):
         items = store.get(kind, key)["_line_items"]
-        return _render(store, page(items, {}, f"/v1/checkout/sessions/{key}/line_items"), version)
+        return _render(
+            store, page(items, {}, f"/v1/checkout/sessions/{key}/line_items"), version
+        )
     if (kind, name) not in _INCLUDED:
         raise _not_expandable(name)
     other, field, url = _INCLUDED[kind, name]

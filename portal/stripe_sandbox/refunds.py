@@ -5,8 +5,8 @@ from typing import Any
 from portal.stripe_sandbox.catalog import merge_metadata
 from portal.stripe_sandbox.disputes import OPEN
 from portal.stripe_sandbox.errors import ApiError, missing
-from portal.stripe_sandbox.wording import amount_text
 from portal.stripe_sandbox.store import Obj, Store
+from portal.stripe_sandbox.wording import amount_text
 
 _FAILS_AFTER = 86_400
 

@@ -41,7 +41,7 @@ class Route:
 _PRICE_DATA = (
     "{0}.currency {0}.product {0}.product_data.name {0}.product_data.description "
     "{0}.product_data.metadata {0}.product_data.images {0}.recurring.interval "
-    "{0}.recurring.interval_count {0}.unit_amount {0}.tax_behavior {0}.metadata"
+    "{0}.recurring.interval_count {0}.unit_amount {0}.tax_behavior"
 )
 _CUSTOMER = (
     "name email description phone preferred_locales address metadata "
@@ -54,7 +54,7 @@ _SESSION = (
     "customer_creation metadata expires_at line_items.price line_items.quantity "
     "subscription_data.metadata subscription_data.description "
     "payment_intent_data.metadata payment_intent_data.description "
-    "payment_method_types billing_address_collection locale submit_type "
+    "billing_address_collection locale submit_type ui_mode "
     + _PRICE_DATA.format("line_items.price_data")
 )
 _CREDIT_NOTE = (
@@ -123,7 +123,11 @@ def _create(
     path: str, library_type: str, supported: str, make: Callable[[Store, Params], Obj]
 ) -> Route:
     return _route(
-        "POST", path, library_type, supported, lambda store, params, _: make(store, params)
+        "POST",
+        path,
+        library_type,
+        supported,
+        lambda store, params, _: make(store, params),
     )
 
 
@@ -255,9 +259,7 @@ ROUTES: tuple[Route, ...] = (
         refunds.create_refund,
     ),
     _update("refunds", "metadata", refunds.update_refund),
-    _route(
-        "GET", "charges/<key>/refunds", "ChargeListRefunds", _PAGE, _charge_refunds
-    ),
+    _route("GET", "charges/<key>/refunds", "ChargeListRefunds", _PAGE, _charge_refunds),
     _create(
         "credit_notes", "CreditNoteCreate", _CREDIT_NOTE, refunds.create_credit_note
     ),

@@ -3,13 +3,17 @@
 import hashlib
 import heapq
 import json
+import marshal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from portal.stripe_sandbox.errors import no_such
 
-Obj = dict[str, Any]
+Json = Any
+"""Any value that JSON can hold."""
+
+Obj = dict[str, Json]
 """One of Stripe's objects in its current shape. Names that begin with an underscore
 are the sandbox's own notes and never leave it."""
 
@@ -42,6 +46,7 @@ PREFIXES = {
 """The beginning of each kind's ids."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz"
+_LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _KEY_LENGTH = 24
 _FORMAT = 1
 
@@ -74,7 +79,7 @@ class Store:
         """Return fresh letters, the same ones in the same order for a seed."""
         self._count += 1
         digest = hashlib.sha512(f"{self._seed}:{self._count}".encode()).digest()
-        return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:length])
+        return digest[:length].translate(_LETTERS).decode()
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id such as `cus_...`."""
@@ -125,8 +130,8 @@ class Store:
             "id": key,
             "type": event_type,
             "created": self.now,
-            # A string is both the cheapest copy and one that cannot change.
-            "snapshot": json.dumps(obj),
+            # Bytes are both the cheapest copy and one that cannot change.
+            "snapshot": marshal.dumps(obj),
             "previous": previous,
             "request": dict(self.request),
         }
@@ -172,6 +177,9 @@ class Store:
 
     def dump(self) -> str:
         """Return everything as JSON."""
+        for event in self.events.values():
+            if isinstance(event["snapshot"], bytes):
+                event["snapshot"] = json.dumps(snapshot_of(event))
         return json.dumps(
             {
                 "format": _FORMAT,
@@ -214,3 +222,11 @@ class Store:
             if delivery["state"] == "pending":
                 store.pending[key] = None
         return store
+
+
+def snapshot_of(event: Obj) -> Obj:
+    """Return the object of an event as it was at that moment."""
+    kept = event["snapshot"]
+    if isinstance(kept, str):
+        return dict(json.loads(kept))
+    return dict(marshal.loads(kept))  # noqa: S302 (written by `emit`, in this process)

@@ -1,14 +1,13 @@
 """Subscriptions: begun, renewed, dunned, ended."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.kit.clock import add_months
 from portal.stripe_sandbox import billing
 from portal.stripe_sandbox.billing import Line
 from portal.stripe_sandbox.errors import ApiError
-from portal.stripe_sandbox.store import Obj, Store
+from portal.stripe_sandbox.store import Json, Obj, Store
 
 _UTC = ZoneInfo("UTC")
 _DAY = 86_400
@@ -54,18 +53,17 @@ def begin(
     """
     key = store.new_id("subscription")
     recurring = wanted[0][0]["recurring"]
-    if any(price["recurring"] != recurring for price, _ in wanted):
-        raise ApiError(
-            "Checkout does not support multiple prices with different billing "
-            "intervals.",
-            param="line_items",
-        )
     end = period_after(store.now, recurring, 1)
     items = [_item(store, key, price, n, (store.now, end)) for price, n in wanted]
     subscription: Obj = {
         "id": key,
         "object": "subscription",
-        **_BLANK,
+        "cancel_at": None,
+        "cancel_at_period_end": False,
+        "canceled_at": None,
+        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+        "ended_at": None,
+        "latest_invoice": None,
         "billing_cycle_anchor": store.now,
         "created": store.now,
         "currency": wanted[0][0]["currency"],
@@ -87,47 +85,6 @@ def begin(
     store.add(subscription)
     store.emit("customer.subscription.created", subscription)
     return subscription
-
-
-_BLANK: Obj = {
-    "application": None,
-    "application_fee_percent": None,
-    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-    "billing_cycle_anchor_config": None,
-    "billing_mode": {"flexible": None, "type": "classic"},
-    "billing_thresholds": None,
-    "cancel_at": None,
-    "cancel_at_period_end": False,
-    "canceled_at": None,
-    "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-    "collection_method": "charge_automatically",
-    "customer_account": None,
-    "days_until_due": None,
-    "default_source": None,
-    "default_tax_rates": [],
-    "discounts": [],
-    "ended_at": None,
-    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
-    "latest_invoice": None,
-    "livemode": False,
-    "next_pending_invoice_item_invoice": None,
-    "on_behalf_of": None,
-    "pause_collection": None,
-    "payment_settings": {
-        "payment_method_options": None,
-        "payment_method_types": ["card"],
-        "save_default_payment_method": "off",
-    },
-    "pending_invoice_item_interval": None,
-    "pending_setup_intent": None,
-    "pending_update": None,
-    "schedule": None,
-    "test_clock": None,
-    "transfer_data": None,
-    "trial_end": None,
-    "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
-    "trial_start": None,
-}
 
 
 def _item(
@@ -209,7 +166,7 @@ def _plan_renewal(store: Store, subscription: Obj) -> None:
     store.schedule(period_of(subscription)[1], "renew", subscription["id"])
 
 
-def update(store: Store, subscription: Obj, **changes: Any) -> None:
+def update(store: Store, subscription: Obj, **changes: Json) -> None:
     """Set fields and tell so, with the old values."""
     previous = {k: subscription[k] for k, v in changes.items() if subscription[k] != v}
     subscription.update(changes)
@@ -226,9 +183,7 @@ def method_of(store: Store, subscription: Obj) -> Obj:
     )
 
 
-def invoice_now(
-    store: Store, subscription: Obj, lines: list[Line], reason: str
-) -> Obj:
+def invoice_now(store: Store, subscription: Obj, lines: list[Line], reason: str) -> Obj:
     """Write and finalize an invoice of a subscription; nothing is charged yet."""
     customer = store.get("customer", subscription["customer"])
     invoice = billing.draft(
@@ -286,7 +241,9 @@ def renew(store: Store, key: str, at: int) -> None:
     subscription["_period"] += 1
     items = subscription["items"]["data"]
     anchor = subscription["billing_cycle_anchor"]
-    until = period_after(anchor, items[0]["price"]["recurring"], subscription["_period"])
+    until = period_after(
+        anchor, items[0]["price"]["recurring"], subscription["_period"]
+    )
     previous = {"current_period_start": old[0], "current_period_end": old[1]}
     for item in items:
         item["current_period_start"], item["current_period_end"] = at, until

@@ -5,11 +5,10 @@ objects of their own, and a charge no longer names its invoice. Endpoints that w
 made with an older version still get the older shape.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from portal.stripe_sandbox.store import Obj
+from portal.stripe_sandbox.blanks import BLANKS
+from portal.stripe_sandbox.store import Json, Obj, snapshot_of
 from portal.stripe_sandbox.subscriptions import plan_of
 
 _FIRST_CURRENT = "2025-03-31"
@@ -23,7 +22,7 @@ def is_older(version: str) -> bool:
 
 def render(obj: Obj, version: str) -> Obj:
     """Return an object as a version shows it, without the sandbox's own notes."""
-    shown: Obj = _strip(obj)
+    shown: Obj = _strip({**BLANKS.get(obj["object"], {}), **obj})
     if is_older(version):
         change = _OLDER.get(obj["object"])
         if change is not None:
@@ -39,7 +38,7 @@ def render_event(event: Obj, version: str, pending: int) -> Obj:
         version: The version of the endpoint or account that reads it.
         pending: How many deliveries have not arrived yet.
     """
-    data: Obj = {"object": render(json.loads(event["snapshot"]), version)}
+    data: Obj = {"object": render(snapshot_of(event), version)}
     if event["previous"] is not None:
         data["previous_attributes"] = _previous(event["previous"], version)
     return {
@@ -64,7 +63,7 @@ def _previous(previous: Obj, version: str) -> Obj:
     return shown
 
 
-def _strip(value: Any) -> Any:
+def _strip(value: Json) -> Json:
     if isinstance(value, dict):
         return {k: _strip(v) for k, v in value.items() if k[0:1] != "_"}
     if isinstance(value, list):
@@ -150,6 +149,7 @@ def _older_session(obj: Obj, shown: Obj) -> None:
     ):
         del shown[name]
     shown["shipping_details"] = None
+    shown["ui_mode"] = "hosted"
 
 
 def _older_refund(obj: Obj, shown: Obj) -> None:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from portal.stripe_sandbox.store import Obj
 
 _WITHOUT_DECIMALS = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx"}
+    | {"vnd", "vuv", "xaf", "xof", "xpf"}
 )
 _SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 

@@ -1,7 +1,7 @@
 """Files that people keep."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -29,9 +29,11 @@ def download(content: bytes, *, filename: str, mimetype: str) -> Response:
     )
 
 
-def csv_download(lines: Iterable[str], *, filename: str) -> Response:
+def csv_download(lines: Iterator[str], *, filename: str) -> Response:
     """Answer with a CSV file, written while it is sent."""
-    response = Response(stream_with_context(lines), content_type="text/csv; charset=utf-8")
+    response = Response(
+        stream_with_context(lines), content_type="text/csv; charset=utf-8"
+    )
     response.headers.set(
         "Content-Disposition", "attachment", filename=safe_filename(filename)
     )

@@ -16,26 +16,13 @@ from flask import Flask
 from markupsafe import Markup
 
 from portal.kit.clock import utc_now
+from portal.kit.currencies import currency_exponent
 from portal.kit.money import Money
 
 MINUS = "\u2212"
 _NO_BREAK_SPACE = "\u00a0"
-_DEFAULT_EXPONENT = 2
-
-# ISO 4217. CLDR counts the digits that people write, which is something else.
-_EXPONENTS = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    3: "BHD IQD JOD KWD LYD OMR TND",
-    4: "CLF UYW",
-}
-_EXPONENT_OF = {
-    code: exponent for exponent, codes in _EXPONENTS.items() for code in codes.split()
-}
-
-
-def currency_exponent(code: str) -> int:
-    """Return how many decimals the minor unit of a currency stands for."""
-    return _EXPONENT_OF.get(code, _DEFAULT_EXPONENT)
+_WITHOUT_MARKS = dict.fromkeys((0x061C, 0x200E, 0x200F))
+"""Marks of direction in CLDR's patterns; whoever shows an amount isolates it."""
 
 
 def money_plain(money: Money) -> str:
@@ -48,21 +35,29 @@ def money_plain(money: Money) -> str:
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
 
 
-def format_money(money: Money, locale: Locale | str) -> str:
-    """Return the amount for people, such as `$1,330.40` or `−$13.50`."""
+def format_money(
+    money: Money, locale: Locale | str, *, trim_zeros: bool = False
+) -> str:
+    """Return the amount for people, such as `$1,330.40` or `−$13.50`.
+
+    With `trim_zeros`, `$1,330.00` is `$1,330`: for the axis of a chart.
+    """
     locale = Locale.parse(locale)
     exponent = currency_exponent(money.currency)
+    amount = Decimal(money_plain(money))
+    if trim_zeros and money.minor % 10**exponent == 0:
+        exponent = 0
     pattern = copy(locale.currency_formats["standard"])
     pattern.frac_prec = (exponent, exponent)
     if get_currency_symbol(money.currency, locale=locale)[-1:].isalpha():
         pattern.prefix = tuple(_spaced(part) for part in pattern.prefix)
     text: str = pattern.apply(
-        Decimal(money_plain(money)),
+        amount,
         locale,
         currency=money.currency,
         currency_digits=False,
     )
-    return text.replace("-", MINUS)
+    return text.translate(_WITHOUT_MARKS).replace("-", MINUS)
 
 
 def _spaced(prefix: str) -> str:
@@ -77,6 +72,11 @@ def _locale() -> Locale:
 def money_text(money: Money) -> str:
     """Return the amount in the language of the request."""
     return format_money(money, _locale())
+
+
+def money_axis(money: Money) -> str:
+    """Return the amount for the axis of a chart: no decimals where they are zero."""
+    return format_money(money, _locale(), trim_zeros=True)
 
 
 def money_html(money: Money) -> Markup:
@@ -104,7 +104,9 @@ def date_text(value: date | datetime) -> str:
 
 def datetime_text(value: datetime) -> str:
     """Return day and time in the person's time zone."""
-    return str(flask_babel.format_datetime(value, "medium"))
+    frame = str(_locale().datetime_formats["medium"])
+    time = str(flask_babel.format_time(value, "short"))
+    return frame.replace("{0}", time).replace("{1}", date_text(value))
 
 
 def month(value: date | datetime) -> str:

@@ -1,18 +1,28 @@
 """What the form macros need, and how a refusal gets to its field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
+from typing import Any
 
 from flask import Flask, g
-from wtforms import Field, Form
+from flask_babel.speaklater import LazyString
+from wtforms import Field, Form, SelectChoice  # type: ignore[attr-defined]  # old stubs
 
 from portal.kit.errors import Invalid
 from portal.kit.ids import new_id
 
 
+def choices(pairs: Iterable[tuple[str, str | LazyString]]) -> list[Any]:
+    """Return (value, label) pairs as the choices of a select or of radios.
+
+    WTForms warns about tuples, and reads a mapping with lazy labels as groups.
+    """
+    return [SelectChoice(value=value, label=label) for value, label in pairs]
+
+
 def blame(form: Form, refusal: Invalid) -> None:
     """Put a service's refusal next to the field it is about, or above the form."""
-    field = form._fields.get(refusal.field)  # noqa: SLF001 - WTForms has no other way to ask
+    field = form._fields.get(refusal.field)
     if field is None:
         form.form_errors.append(refusal.message)
     else:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import cast
 
 from flask import Flask, current_app, request, url_for
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
+
+_REACHABLE = "web.reachable"
 
 
 class Face(StrEnum):
@@ -65,7 +68,7 @@ _PUBLIC = (
     NavGroup(
         None,
         (
-            NavItem(_("Programs"), "programs_public.index", "book"),
+            NavItem(_("Programs"), "programs.home", "book"),
             NavItem(_("Check a certificate"), "certification_public.verify", "badge"),
         ),
     ),
@@ -74,11 +77,7 @@ _PUBLIC = (
 _WORKSPACE = (
     NavGroup(
         None,
-        (
-            NavItem(
-                _("Home"), "dashboard.home", "home", "workspace:home:read", "g h"
-            ),
-        ),
+        (NavItem(_("Home"), "dashboard.home", "home", "workspace:home:read", "g h"),),
     ),
     NavGroup(
         _("Earn"),
@@ -150,9 +149,7 @@ _WORKSPACE = (
                 "workspace:home:read",
                 "g a",
             ),
-            NavItem(
-                _("Team"), "partners.team", "people", "workspace:team:read", "g m"
-            ),
+            NavItem(_("Team"), "partners.team", "people", "workspace:team:read", "g m"),
             NavItem(_("Security"), "accounts.security", "shield"),
         ),
     ),
@@ -238,9 +235,7 @@ _STAFF = (
             NavItem(
                 _("Events"), "webhooks_admin.index", "bolt", "staff:events:read", "g e"
             ),
-            NavItem(
-                _("E-mail"), "mail_admin.index", "mail", "staff:mail:read", "g m"
-            ),
+            NavItem(_("E-mail"), "mail_admin.index", "mail", "staff:mail:read", "g m"),
             NavItem(
                 _("Users & roles"),
                 "accounts_admin.users",
@@ -284,17 +279,19 @@ def current_item(groups: tuple[NavGroup, ...], endpoint: str | None) -> str | No
 
 def _reachable(app: Flask) -> frozenset[str]:
     """Return the endpoints that can be linked without naming an object."""
-    return frozenset(
-        rule.endpoint
-        for rule in app.url_map.iter_rules()
-        if not rule.arguments - set(rule.defaults or ()) and "GET" in (rule.methods or ())
-    )
+    if _REACHABLE not in app.extensions:  # pages do not change after the first request
+        app.extensions[_REACHABLE] = frozenset(
+            rule.endpoint
+            for rule in app.url_map.iter_rules()
+            if not rule.arguments - set(rule.defaults or ())
+        )
+    reachable: frozenset[str] = app.extensions[_REACHABLE]
+    return reachable
 
 
 def link_to(endpoint: str) -> str | None:
     """Return the address of a page, or None if the portal has no such page."""
-    rules = current_app.view_functions
-    return url_for(endpoint) if endpoint in rules else None
+    return url_for(endpoint) if endpoint in _reachable(current_app) else None
 
 
 def home_url(face: str) -> str:
@@ -302,9 +299,12 @@ def home_url(face: str) -> str:
     return (link_to(HOMES[Face(face)]) if face in HOMES else None) or "/"
 
 
-def _allowed(permission: str | None) -> bool:
-    can: Callable[[str], bool] | None = current_app.jinja_env.globals.get("can")
-    return permission is None or (can is not None and can(permission))
+def allowed(permission: str | None) -> bool:
+    """Tell whether the person may; without accounts, nobody may anything."""
+    if permission is None:
+        return True
+    can = cast("Callable[[str], bool] | None", current_app.jinja_env.globals.get("can"))
+    return can is not None and can(permission)
 
 
 def navigation(
@@ -327,7 +327,7 @@ def navigation(
 
     def shown(items: tuple[NavItem, ...]) -> Iterator[Shown]:
         for item in items:
-            if item.endpoint not in reachable or not _allowed(item.permission):
+            if item.endpoint not in reachable or not allowed(item.permission):
                 continue
             is_here = item.endpoint == request.endpoint
             yield Shown(
@@ -358,5 +358,5 @@ def _mark(*, is_marked: bool, is_here: bool) -> str | None:
 def register(app: Flask) -> None:
     """Give the layouts the navigation."""
     app.jinja_env.globals.update(
-        home_url=home_url, link_to=link_to, navigation=navigation
+        allowed=allowed, home_url=home_url, link_to=link_to, navigation=navigation
     )

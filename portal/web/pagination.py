@@ -22,7 +22,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from portal.kit.errors import Invalid
 
 T = TypeVar("T")
-R = TypeVar("R", bound=tuple[Any, ...])
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 PAGE_SIZES = (25, 50, 100)
 TOTAL_CAP = 10_000
@@ -92,17 +92,19 @@ class PageRequest:
 
     def limit(
         self,
-        statement: Select[R],
+        statement: S,
         created_at: InstrumentedAttribute[datetime],
         key: InstrumentedAttribute[UUID],
-    ) -> Select[R]:
+    ) -> S:
         """Return `statement` for this page, and one row more to see whether it goes on.
 
         A page before a cursor comes in reverse; `page` puts it right.
         """
         place = tuple_(created_at, key)
         if self.before:
-            statement = statement.where(place > (self.before.created_at, self.before.id))
+            statement = statement.where(
+                place > (self.before.created_at, self.before.id)
+            )
             order = (created_at.asc(), key.asc())
         else:
             order = (created_at.desc(), key.desc())

@@ -83,7 +83,7 @@ def _compress(response: Response) -> None:
     if response.mimetype not in _COMPRESSIBLE or response.status_code != 200:  # noqa: PLR2004 - OK
         return
     response.vary.add("Accept-Encoding")
-    if "gzip" not in request.accept_encodings or "Content-Encoding" in response.headers:
+    if not request.accept_encodings["gzip"] or "Content-Encoding" in response.headers:
         return
     if response.is_streamed and not response.direct_passthrough:
         return  # it is streamed because it is large

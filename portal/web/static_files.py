@@ -5,12 +5,13 @@ ever: a changed one has another name. The plain name is served too, for a short 
 """
 
 import hashlib
+import mimetypes
 import re
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, abort, current_app, send_from_directory
-from werkzeug.wrappers import Response
+from flask import Flask, Response, abort, current_app, request
+from werkzeug.security import safe_join
 
 from portal.web.access_rule import public
 
@@ -39,17 +40,19 @@ def static_url(name: str) -> str:
 @public
 def serve(filename: str) -> Response:
     """Answer with a static file; one asked for by an old hash is gone."""
-    folder = str(current_app.static_folder)
     match = _HASHED.fullmatch(filename)
-    if match is None:
-        response = send_from_directory(folder, filename)
-        response.headers["Cache-Control"] = SHORT
-        return response
-    name = match["stem"] + match["suffix"]
-    response = send_from_directory(folder, name)  # 404 when there is no such file
-    if _hash_of(name) != match["hash"]:
+    name = match["stem"] + match["suffix"] if match else filename
+    path = safe_join(str(current_app.static_folder), name)
+    if path is None or not Path(path).is_file():
         abort(404)
-    response.headers["Cache-Control"] = IMMUTABLE
+    content_hash = _hash_of(name)
+    if match and match["hash"] != content_hash:
+        abort(404)
+    mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    response = Response(Path(path).read_bytes(), mimetype=mimetype)
+    response.headers["Cache-Control"] = IMMUTABLE if match else SHORT
+    response.set_etag(content_hash)
+    response.make_conditional(request)
     return response
 
 

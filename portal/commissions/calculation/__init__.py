@@ -19,7 +19,7 @@ from portal.commissions.calculation.facts import (
     RatedLine,
     Terms,
 )
-from portal.commissions.calculation.rating import rate
+from portal.commissions.calculation.rating import rate, rate_in_order
 from portal.commissions.calculation.scale import Scale, Slice
 from portal.commissions.calculation.words import Formats, Step, sentence_of, steps_of
 from portal.tiers.facts import RefundFact, SaleFact
@@ -36,6 +36,7 @@ __all__ = [
     "Step",
     "Terms",
     "rate",
+    "rate_in_order",
     "sentence_of",
     "steps_of",
 ]

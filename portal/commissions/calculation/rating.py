@@ -41,7 +41,19 @@ def rate(
         gates: The gates of the enrollment.
         gate_history: When each of them was met.
     """
-    events = in_order(sales, refunds)
+    return rate_in_order(
+        in_order(sales, refunds), terms=terms, gates=gates, gate_history=gate_history
+    )
+
+
+def rate_in_order(
+    events: Sequence[Event],
+    *,
+    terms: Mapping[UUID, Terms],
+    gates: Sequence[Gate] = (),
+    gate_history: History = MappingProxyType({}),
+) -> list[RatedLine]:
+    """Return what `rate` returns, for events that are in order already."""
     history = _History(events, terms, gates, gate_history)
     running: dict[tuple[int, str, str], int] = {}
     lines = []

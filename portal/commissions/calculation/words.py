@@ -128,7 +128,9 @@ def _how_much(trace: Trace, formats: Formats) -> str:
     if trace["kind"] == "sale":
         return _("%(share)s%(about)s.", **values)
     if trace["base_minor"] > 0:
-        return _("%(share)s given back after a won dispute%(about)s.", **values)
+        return _(
+            "Given back: %(share)s that the vendor received again%(about)s.", **values
+        )
     return _("Taken back: %(share)s refunded%(about)s.", **values)
 
 

@@ -1,0 +1,61 @@
+"""What can happen to an application. Callers own the transaction."""
+
+from portal.applications.service.answering import (
+    AnswersMissing,
+    DraftChanged,
+    NoDraft,
+    expire_drafts,
+    save_answers,
+    submit,
+)
+from portal.applications.service.deciding import (
+    AlreadyDecided,
+    AlreadyInProgram,
+    ConflictOfInterest,
+    StaffAddress,
+    TooLateToUndo,
+    approve,
+    ask,
+    complete_approval,
+    reject,
+    undo_decision,
+)
+from portal.applications.service.starting import (
+    CountryNotServed,
+    LinkExpired,
+    NoSuchLink,
+    NotOpen,
+    confirm_email,
+    open_by_link,
+    start,
+)
+from portal.applications.service.talking import BeingDecided, reply, withdraw
+
+__all__ = [
+    "AlreadyDecided",
+    "AlreadyInProgram",
+    "AnswersMissing",
+    "BeingDecided",
+    "ConflictOfInterest",
+    "CountryNotServed",
+    "DraftChanged",
+    "LinkExpired",
+    "NoDraft",
+    "NoSuchLink",
+    "NotOpen",
+    "StaffAddress",
+    "TooLateToUndo",
+    "approve",
+    "ask",
+    "complete_approval",
+    "confirm_email",
+    "expire_drafts",
+    "open_by_link",
+    "reject",
+    "reply",
+    "save_answers",
+    "start",
+    "submit",
+    "undo_decision",
+    "withdraw",
+]

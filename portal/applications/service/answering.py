@@ -1,0 +1,154 @@
+"""Filling in a draft and sending it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.applications import emails, queries, rules
+from portal.applications.models import Application, ApplicationStatus
+from portal.applications.rules import Answer
+from portal.audit import service as audit
+from portal.kit.errors import Conflict, Invalid
+from portal.programs.definition import FormStep
+
+
+class NoDraft(Conflict):
+    """The application was sent or withdrawn; its answers stand."""
+
+    code = "application_not_a_draft"
+
+
+class DraftChanged(Conflict):
+    """Another window changed the same answers; `keys` says which."""
+
+    code = "draft_changed"
+
+    def __init__(self, message: str, *, keys: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+class AnswersMissing(Conflict):
+    """Something still has to be answered or put right."""
+
+    code = "answers_missing"
+
+
+def save_answers(
+    session: Session,
+    application: Application,
+    step: FormStep,
+    answers: Mapping[str, Answer],
+    *,
+    seen_version: int,
+    form_id: str,
+    now: datetime,
+) -> None:
+    """Keep the answers of one step, finished or not.
+
+    What can never be an answer, such as one that is too long, is left out; the step
+    keeps what it had.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The draft, locked by the caller.
+        step: The step whose form was sent.
+        answers: The answers by question key, tidy.
+        seen_version: The `answers_version` that the form was made from.
+        form_id: The window's own id: what it wrote itself does not conflict.
+        now: The moment.
+
+    Raises:
+        NoDraft: It is no draft any more.
+        DraftChanged: Another window changed the same questions since.
+    """
+    _require_draft(application)
+    keep = rules.keepable(step, answers, application.definition.join)
+    changed = {
+        key: answers[key] for key in keep if application.answer(key) != answers[key]
+    }
+    conflicts = tuple(
+        question.key
+        for question in step.questions
+        if question.key in changed
+        and _changed_elsewhere(application, question.key, seen_version, form_id)
+    )
+    if conflicts:
+        raise DraftChanged("This draft was changed in another window.", keys=conflicts)
+    application.updated_at = now
+    if not changed:
+        return
+    version = application.answers_version + 1
+    marks = {key: [version, form_id] for key in changed}
+    application.answers = application.answers | changed
+    application.answer_marks = application.answer_marks | marks
+    application.answers_version = version
+    audit.record(
+        session,
+        "application.answers_saved",
+        application.id,
+        actor=None,
+        at=now,
+        step=step.key,
+        version=version,
+    )
+
+
+def _changed_elsewhere(
+    application: Application, key: str, seen_version: int, form_id: str
+) -> bool:
+    version, writer = application.answer_marks.get(key, (0, form_id))
+    return bool(version > seen_version and writer != form_id)
+
+
+def submit(
+    session: Session, application: Application, *, agrees_to_checks: bool, now: datetime
+) -> None:
+    """Put a finished draft in front of the reviewers.
+
+    Raises:
+        NoDraft: It was sent already, or withdrawn.
+        AnswersMissing: A step is not finished.
+        Invalid: The applicant does not agree to the checks.
+    """
+    _require_draft(application)
+    join = application.definition.join
+    if rules.unfinished(join.questions, application.answers, join):
+        raise AnswersMissing("Some questions still need an answer.")
+    if not agrees_to_checks:
+        raise Invalid(
+            "Agree that we may check what you wrote. We cannot decide without.",
+            field="agree",
+        )
+    application.move_to(ApplicationStatus.SUBMITTED)
+    application.checks_agreed_at = now
+    application.submitted_at = now
+    answer_by = now + timedelta(days=join.answer_within_days)
+    application.answer_by = answer_by
+    application.updated_at = now
+    audit.record(session, "application.submitted", application.id, actor=None, at=now)
+    emails.send_received(session, application, answer_by=answer_by, now=now)
+
+
+def expire_drafts(session: Session, *, now: datetime) -> list[UUID]:
+    """Delete the drafts that nobody touched for long; return their ids."""
+    expired = []
+    for application in queries.stale_drafts(session, now):
+        audit.record(
+            session,
+            "application.draft_deleted",
+            application.id,
+            actor=None,
+            at=now,
+            reference=application.reference,
+        )
+        expired.append(application.id)
+        session.delete(application)
+    return expired
+
+
+def _require_draft(application: Application) -> None:
+    if application.status is not ApplicationStatus.DRAFT:
+        raise NoDraft("This application was sent already. Its answers stand.")

@@ -1,0 +1,417 @@
+"""What reviewers decide, how they take it back, and what an approval brings about."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from portal import jobs
+from portal.accounts import queries as account_queries
+from portal.accounts import service as accounts
+from portal.accounts.models import User
+from portal.accounts.permissions import Role
+from portal.applications import emails, rules
+from portal.applications.models import (
+    DECIDED,
+    Application,
+    ApplicationMessage,
+    ApplicationStatus,
+)
+from portal.applications.rules import RejectionReason
+from portal.audit import service as audit
+from portal.enrollments import queries as enrollment_queries
+from portal.enrollments import service as enrollments
+from portal.kit.errors import Conflict, Forbidden
+from portal.mail.models import OutboxEmail
+from portal.partners import queries as partner_queries
+from portal.partners import service as partners
+from portal.partners.models import Partner
+from portal.programs import queries as program_queries
+
+COMPLETE_APPROVAL = "applications.complete_approval"
+WORKSPACE = "/app/programs"
+
+
+class ConflictOfInterest(Forbidden):
+    """The reviewer and the applicant belong together."""
+
+    code = "conflict_of_interest"
+
+
+class AlreadyDecided(Conflict):
+    """Somebody else was faster; the message says who, what and when."""
+
+    code = "application_already_decided"
+
+
+class StaffAddress(Conflict):
+    """The applicant's address belongs to one of the vendor's own people."""
+
+    code = "application_of_staff"
+
+
+class AlreadyInProgram(Conflict):
+    """The applicant's company is a partner in this program already."""
+
+    code = "application_already_in_program"
+
+
+class TooLateToUndo(Conflict):
+    """The decision has left the house."""
+
+    code = "too_late_to_undo"
+
+
+def ask(
+    session: Session,
+    application: Application,
+    *,
+    reviewer: User,
+    question: str,
+    now: datetime,
+) -> None:
+    """Ask the applicant something; the answer brings the application back.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The application, locked by the caller.
+        reviewer: Who asks.
+        question: The words that the applicant reads.
+        now: The moment.
+
+    Raises:
+        ConflictOfInterest: Reviewer and applicant belong together.
+        AlreadyDecided: There is a decision already.
+        ApplicationTransition: The application does not wait for us.
+    """
+    _require_independence(application, reviewer)
+    _require_undecided(application)
+    application.move_to(ApplicationStatus.INFO_REQUESTED)
+    application.updated_at = now
+    session.add(
+        ApplicationMessage(
+            application_id=application.id,
+            author_id=reviewer.id,
+            text=question,
+            written_at=now,
+        )
+    )
+    audit.record(
+        session, "application.info_requested", application.id, actor=reviewer, at=now
+    )
+    emails.send_question(session, application, question=question, now=now)
+
+
+def approve(
+    session: Session,
+    application: Application,
+    *,
+    reviewer: User,
+    note: str = "",
+    hold_seconds: int,
+    now: datetime,
+) -> None:
+    """Let the applicant in, once the time to undo it is over.
+
+    Until then nothing exists but the decision: partner, user, enrollment and mail are
+    made by `complete_approval`. Approving again what one approved changes nothing.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The application, locked by the caller.
+        reviewer: Who decides.
+        note: Own words to the applicant.
+        hold_seconds: How long the decision can be undone.
+        now: The moment.
+
+    Raises:
+        ConflictOfInterest: Reviewer and applicant belong together.
+        AlreadyDecided: Somebody else decided, or it was rejected.
+        StaffAddress: The address is a staff member's.
+        AlreadyInProgram: The company of this address is in the program.
+        ApplicationTransition: The application does not wait for us.
+    """
+    _require_independence(application, reviewer)
+    if _is_repeated(application, ApplicationStatus.APPROVED, reviewer):
+        return
+    _require_undecided(application)
+    _require_room(session, application)
+    _decide(
+        application,
+        ApplicationStatus.APPROVED,
+        reviewer=reviewer,
+        note=note,
+        hold_seconds=hold_seconds,
+        now=now,
+    )
+    audit.record(
+        session, "application.approved", application.id, actor=reviewer, at=now
+    )
+    defer_completion(session, application)
+
+
+def defer_completion(session: Session, application: Application) -> None:
+    """Queue the completion of an approval for the moment its hold ends."""
+    jobs.defer(
+        session,
+        COMPLETE_APPROVAL,
+        {"application_id": str(application.id)},
+        at=application.held_until,
+    )
+
+
+def reject(
+    session: Session,
+    application: Application,
+    *,
+    reviewer: User,
+    reason: RejectionReason,
+    note: str = "",
+    hold_seconds: int,
+    now: datetime,
+) -> None:
+    """Turn the applicant down, with the reason and the day to try again.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The application, locked by the caller.
+        reviewer: Who decides.
+        reason: Why; the applicant reads it in words.
+        note: Own words to the applicant.
+        hold_seconds: How long the mail waits, so that the decision can be undone.
+        now: The moment.
+
+    Raises:
+        ConflictOfInterest: Reviewer and applicant belong together.
+        AlreadyDecided: Somebody else decided, or it was approved.
+        ApplicationTransition: The application cannot be rejected.
+    """
+    _require_independence(application, reviewer)
+    if _is_repeated(application, ApplicationStatus.REJECTED, reviewer):
+        return
+    _require_undecided(application)
+    hold_until = _decide(
+        application,
+        ApplicationStatus.REJECTED,
+        reviewer=reviewer,
+        note=note,
+        hold_seconds=hold_seconds,
+        now=now,
+    )
+    definition = application.definition
+    application.reason = reason
+    reapply_on = rules.reapply_on(
+        now, definition.join.reapply_after_days, definition.zone
+    )
+    application.reapply_on = reapply_on
+    audit.record(
+        session,
+        "application.rejected",
+        application.id,
+        actor=reviewer,
+        at=now,
+        reason=reason.value,
+    )
+    mail = emails.send_rejected(
+        session,
+        application,
+        reason=reason,
+        reapply_on=reapply_on,
+        hold_until=hold_until,
+        now=now,
+    )
+    session.flush()  # The application's foreign key needs the mail to be there.
+    application.decision_mail_id = mail.id
+
+
+def undo_decision(
+    session: Session, application: Application, *, actor: User, now: datetime
+) -> None:
+    """Take a decision back while nobody outside knows of it.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The application, locked by the caller.
+        actor: Who takes it back.
+        now: The moment.
+
+    Raises:
+        TooLateToUndo: The hold is over, or there is no decision.
+    """
+    if not application.is_held(now):
+        raise TooLateToUndo(
+            "It is too late to undo this: the applicant knows of it by now."
+        )
+    take_back(session, application, now=now, actor=actor)
+
+
+def take_back(
+    session: Session,
+    application: Application,
+    *,
+    now: datetime,
+    actor: User | None = None,
+) -> None:
+    """Make a held decision as if it had not been; only the audit trail knows.
+
+    Raises:
+        TooLateToUndo: The mail left a moment ago.
+    """
+    if application.decision_mail_id is not None:
+        mail = session.get(
+            OutboxEmail, application.decision_mail_id, with_for_update=True
+        )
+        if mail is None or not mail.cancel():
+            raise TooLateToUndo("It is too late to undo this: the mail has left.")
+    was = application.status
+    application.move_to(application.decided_from or ApplicationStatus.SUBMITTED)
+    application.decided_at = None
+    application.decided_by = None
+    application.decided_from = None
+    application.held_until = None
+    application.decision_mail_id = None
+    application.decision_note = ""
+    application.reason = None
+    application.reapply_on = None
+    application.updated_at = now
+    audit.record(
+        session,
+        "application.decision_undone",
+        application.id,
+        actor=actor,
+        at=now,
+        was=was.value,
+    )
+
+
+def complete_approval(
+    session: Session, application: Application, *, now: datetime
+) -> None:
+    """Make partner, user and enrollment of an approval whose hold is over.
+
+    Anything else, such as an approval that was undone or is completed, stays as it is;
+    so a job may run this twice.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The application, locked by the caller.
+        now: The moment.
+    """
+    is_due = (
+        application.status is ApplicationStatus.APPROVED
+        and application.partner_id is None
+        and not application.is_held(now)
+    )
+    if not is_due:
+        return
+    partner, path, is_new_user = _admit(session, application, now=now)
+    version = program_queries.current_version(session, application.program_id, now)
+    if not enrollment_queries.of_partner_in(session, partner.id, version.program_id):
+        enrollments.join(session, partner=partner, version=version, now=now)
+    application.partner_id = partner.id
+    application.updated_at = now
+    audit.record(
+        session,
+        "application.completed",
+        application.id,
+        actor=None,
+        at=now,
+        partner=partner.public_id,
+    )
+    emails.send_approved(
+        session, application, path=path, is_new_user=is_new_user, now=now
+    )
+
+
+def _admit(
+    session: Session, application: Application, *, now: datetime
+) -> tuple[Partner, str, bool]:
+    """Return the applicant's partner, where they go on, and if they need to join."""
+    user = account_queries.by_email(session, application.email)
+    if user is not None:
+        partner = partner_queries.of_user(session, user.id)
+        if user.password_hash is None:
+            path = accounts.invitation_path(session, user, now=now)
+        else:
+            path = WORKSPACE
+    else:
+        partner = None
+        user, path = accounts.invite(
+            session,
+            email=application.email,
+            name=str(application.answer("name")) or application.company,
+            role=Role.PARTNER_OWNER,
+            now=now,
+            locale=application.locale,
+        )
+    if partner is None:
+        partner = partners.create(
+            session,
+            name=application.company,
+            country=application.country,
+            website=str(application.answer("website")),
+            now=now,
+        )
+        partners.add_member(session, partner, user, now=now)
+        session.flush()  # The enrollment's foreign key needs the partner to be there.
+    return partner, path, user.password_hash is None
+
+
+def _decide(
+    application: Application,
+    status: ApplicationStatus,
+    *,
+    reviewer: User,
+    note: str,
+    hold_seconds: int,
+    now: datetime,
+) -> datetime:
+    """Note the decision and return until when it is held."""
+    before = application.status
+    application.move_to(status)
+    hold_until = now + timedelta(seconds=hold_seconds)
+    application.decided_from = before
+    application.decided_at = now
+    application.decided_by = reviewer
+    application.decision_note = note
+    application.held_until = hold_until
+    application.updated_at = now
+    return hold_until
+
+
+def _is_repeated(
+    application: Application, status: ApplicationStatus, reviewer: User
+) -> bool:
+    return application.status is status and application.decided_by_id == reviewer.id
+
+
+def _require_independence(application: Application, reviewer: User) -> None:
+    if rules.shares_company(reviewer.email, application.email):
+        raise ConflictOfInterest(
+            "You and this applicant share an e-mail address or a company. "
+            "Ask a colleague to decide."
+        )
+
+
+def _require_undecided(application: Application) -> None:
+    if application.status not in DECIDED:
+        return
+    who = application.decided_by.name if application.decided_by else "Somebody"
+    when = f"{application.decided_at:%d %B %Y, %H:%M} UTC"
+    raise AlreadyDecided(f"{who} has {application.status} this application: {when}.")
+
+
+def _require_room(session: Session, application: Application) -> None:
+    """Refuse what could never be completed."""
+    user = account_queries.by_email(session, application.email)
+    if user is None:
+        return
+    if user.is_staff:
+        raise StaffAddress(
+            "This address belongs to one of your own people. "
+            "Ask the applicant to apply with another one."
+        )
+    partner = partner_queries.of_user(session, user.id)
+    if partner and enrollment_queries.of_partner_in(
+        session, partner.id, application.program_id
+    ):
+        raise AlreadyInProgram(f"{partner.name} is in this program already.")

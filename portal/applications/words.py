@@ -1,0 +1,81 @@
+"""What is said about an answer that is wrong, and how answers are shown."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from flask_babel import get_locale, gettext
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from portal.applications import rules
+from portal.applications.rules import Answer, Problem, RejectionReason
+from portal.programs.definition import Question, QuestionKind
+
+_MISSING: Mapping[QuestionKind, LazyString] = MappingProxyType(
+    {
+        QuestionKind.SHORT_TEXT: _("Write an answer."),
+        QuestionKind.LONG_TEXT: _("Write an answer."),
+        QuestionKind.EMAIL: _("Enter an e-mail address, such as name@example.com."),
+        QuestionKind.URL: _("Enter your website address, like https://example.com."),
+        QuestionKind.COUNTRY: _("Choose a country."),
+        QuestionKind.NUMBER: _("Enter a whole number, such as 12."),
+        QuestionKind.CHOICE: _("Choose one answer."),
+        QuestionKind.MULTIPLE_CHOICE: _("Choose at least one answer."),
+    }
+)
+_WORDS: Mapping[Problem, LazyString] = MappingProxyType(
+    {
+        Problem.UNREADABLE: _(
+            "Type this text again: it contains characters that cannot be shown."
+        ),
+        Problem.NOT_AN_EMAIL: _("Enter an e-mail address, such as name@example.com."),
+        Problem.NOT_A_WEBSITE: _("Enter a whole address, like https://example.com."),
+        Problem.NOT_A_COUNTRY: _("Choose a country from the list."),
+        Problem.COUNTRY_OUTSIDE: _(
+            "This program does not take partners from this country."
+        ),
+        Problem.NOT_A_NUMBER: _("Enter a whole number, such as 12."),
+        Problem.NOT_A_CHOICE: _("Choose one of the answers shown."),
+    }
+)
+
+REASONS: Mapping[RejectionReason, LazyString] = MappingProxyType(
+    {
+        RejectionReason.NOT_A_FIT: _("Not a fit for the program"),
+        RejectionReason.NOT_VERIFIED: _("Could not verify the company"),
+        RejectionReason.TOO_LITTLE_EXPERIENCE: _("Too little experience with clients"),
+        RejectionReason.INCOMPLETE: _("Answers are too thin to decide"),
+        RejectionReason.COUNTRY: _("Country is not served"),
+        RejectionReason.FULL: _("No room for more partners now"),
+    }
+)
+"""The short names from which reviewers choose; the applicant reads a sentence."""
+
+
+def problem_text(problem: Problem, question: Question) -> str:
+    """Return what to do about a wrong answer."""
+    if problem is Problem.MISSING:
+        return str(_MISSING[question.kind])
+    if problem is Problem.TOO_LONG:
+        limit = question.max_length
+        return str(gettext("Write at most %(number)s characters.", number=limit))
+    return str(_WORDS[problem])
+
+
+def country_name(code: str) -> str:
+    """Return the country's name in the reader's language; unknown codes as they are."""
+    return str(get_locale().territories.get(code, code))
+
+
+def country_choices(allowed: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Return code and name of the countries to choose from, by name."""
+    codes = allowed or tuple(rules.COUNTRIES)
+    names = [(code, country_name(code)) for code in codes]
+    return sorted(names, key=lambda pair: pair[1].casefold())
+
+
+def shown_answer(question: Question, answer: Answer) -> str:
+    """Return an answer as people read it; empty while there is none."""
+    if question.kind is QuestionKind.COUNTRY and isinstance(answer, str):
+        return country_name(answer) if answer else ""
+    return ", ".join(rules.labels_of(question, answer))

@@ -1,0 +1,225 @@
+"""Exams as the partner's people take them."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.accounts.access import requires, signed_in_user
+from portal.accounts.permissions import Permission
+from portal.certification import queries, service
+from portal.certification.models import Attempt, AttemptStatus
+from portal.enrollments import queries as enrollments
+from portal.extensions import db
+from portal.kit.clock import utc_now
+from portal.kit.db import transaction
+from portal.kit.errors import Invalid, NotFound
+from portal.partners.access import current_partner_id
+from portal.programs.definition import Gate
+
+bp = Blueprint("certification", __name__, url_prefix="/app/certifications")
+
+
+@bp.get("")
+@requires(Permission.CERTIFICATION_TAKE)
+def index() -> ResponseReturnValue:
+    """Show the exams that the partner's programs demand, and how each stands."""
+    now, user = utc_now(), signed_in_user()
+    session, partner_id = db.session(), current_partner_id()
+    gates = _demanded(partner_id)
+    exams = queries.by_keys(session, list(gates))
+    attempts = queries.attempts_of(session, user.id)
+    cards = [
+        {
+            "exam": exam,
+            "programs": gates[exam.key],
+            "open": next(
+                (
+                    a
+                    for a in attempts
+                    if a.certification_id == exam.id
+                    and a.status is AttemptStatus.IN_PROGRESS
+                ),
+                None,
+            ),
+            "last": next((a for a in attempts if a.certification_id == exam.id), None),
+        }
+        for exam in exams
+    ]
+    return render_template(
+        "certification/index.html",
+        cards=cards,
+        certificates=queries.certificates_of_partner(session, partner_id),
+        user=user,
+        now=now,
+    )
+
+
+@bp.get("/<key>/start")
+@requires(Permission.CERTIFICATION_TAKE)
+def rules(key: str) -> ResponseReturnValue:
+    """Say what the exam asks, before the clock starts."""
+    session, user, now = db.session(), signed_in_user(), utc_now()
+    _require_demanded(key)
+    exam = queries.by_key(session, key)
+    running = queries.open_attempt(session, exam.id, user.id)
+    if running is not None:
+        return redirect(url_for(".question", attempt_id=running.id, position=1))
+    earliest = service.earliest_start(session, exam, user.id, now=now)
+    return render_template(
+        "certification/rules.html", exam=exam, earliest=earliest, now=now
+    )
+
+
+@bp.post("/<key>/start")
+@requires(Permission.CERTIFICATION_TAKE)
+def start(key: str) -> ResponseReturnValue:
+    """Start the clock, or go on with the attempt that is open."""
+    partner_id = current_partner_id()
+    _require_demanded(key)
+    user = signed_in_user()
+    try:
+        with transaction(db.session()) as session:
+            attempt = service.start(
+                session,
+                queries.by_key(session, key),
+                user=user,
+                partner_id=partner_id,
+                now=utc_now(),
+            )
+            attempt_id = attempt.id
+    except service.AttemptIsOpen:
+        return redirect(url_for(".rules", key=key), code=303)
+    return redirect(url_for(".question", attempt_id=attempt_id, position=1), code=303)
+
+
+@bp.get("/attempts/<pid(att):attempt_id>/<int:position>")
+@requires(Permission.CERTIFICATION_TAKE)
+def question(attempt_id: UUID, position: int) -> ResponseReturnValue:
+    """Ask one question."""
+    attempt = queries.attempt_of(db.session(), attempt_id, signed_in_user().id)
+    return _ask(attempt, position)
+
+
+@bp.post("/attempts/<pid(att):attempt_id>/<int:position>")
+@requires(Permission.CERTIFICATION_TAKE)
+def answer(attempt_id: UUID, position: int) -> ResponseReturnValue:
+    """Save the answer, then show the next question or the overview."""
+    user = signed_in_user()
+    chosen = request.form.getlist("answer")
+    try:
+        with transaction(db.session()) as session:
+            attempt = queries.attempt_of(session, attempt_id, user.id, lock=True)
+            service.answer(attempt, position, chosen, now=utc_now())
+            is_last = position >= len(attempt.questions)
+    except service.TimeIsOver:
+        return _submit(attempt_id)
+    except Invalid as error:
+        attempt = queries.attempt_of(db.session(), attempt_id, user.id)
+        return _ask(attempt, position, error=error.message, chosen=chosen)
+    if is_last or "overview" in request.form:
+        return redirect(url_for(".overview", attempt_id=attempt_id), code=303)
+    following = url_for(".question", attempt_id=attempt_id, position=position + 1)
+    return redirect(following, code=303)
+
+
+@bp.get("/attempts/<pid(att):attempt_id>/overview")
+@requires(Permission.CERTIFICATION_TAKE)
+def overview(attempt_id: UUID) -> ResponseReturnValue:
+    """Show what is answered and what is open, before handing in."""
+    attempt = queries.attempt_of(db.session(), attempt_id, signed_in_user().id)
+    if attempt.status is not AttemptStatus.IN_PROGRESS:
+        return redirect(url_for(".result", attempt_id=attempt_id))
+    return render_template(
+        "certification/overview.html", attempt=attempt, now=utc_now()
+    )
+
+
+@bp.post("/attempts/<pid(att):attempt_id>/submit")
+@requires(Permission.CERTIFICATION_TAKE)
+def submit(attempt_id: UUID) -> ResponseReturnValue:
+    """Hand in. Handing in twice is handing in once."""
+    return _submit(attempt_id)
+
+
+@bp.get("/attempts/<pid(att):attempt_id>/result")
+@requires(Permission.CERTIFICATION_TAKE)
+def result(attempt_id: UUID) -> ResponseReturnValue:
+    """Show the score, and the certificate or when to try again."""
+    session, user, now = db.session(), signed_in_user(), utc_now()
+    attempt = queries.attempt_of(session, attempt_id, user.id)
+    if attempt.status is AttemptStatus.IN_PROGRESS:
+        return redirect(url_for(".overview", attempt_id=attempt_id))
+    certificate = next(
+        (
+            c
+            for c in queries.certificates_of_partner(session, attempt.partner_id)
+            if c.attempt_id == attempt.id
+        ),
+        None,
+    )
+    return render_template(
+        "certification/result.html",
+        attempt=attempt,
+        certificate=certificate,
+        earliest=service.earliest_start(
+            session, attempt.certification, user.id, now=now
+        ),
+        now=now,
+    )
+
+
+def _ask(
+    attempt: Attempt,
+    position: int,
+    *,
+    error: str = "",
+    chosen: list[str] | None = None,
+) -> ResponseReturnValue:
+    if attempt.status is not AttemptStatus.IN_PROGRESS:
+        return redirect(url_for(".result", attempt_id=attempt.id))
+    if not 1 <= position <= len(attempt.questions):
+        raise NotFound("There is no such question.")
+    asked = attempt.questions[position - 1]
+    page = render_template(
+        "certification/question.html",
+        attempt=attempt,
+        asked=asked,
+        chosen=asked.answer if chosen is None else chosen,
+        error=error,
+        now=utc_now(),
+    )
+    return (page, 422) if error else page
+
+
+def _submit(attempt_id: UUID) -> ResponseReturnValue:
+    user = signed_in_user()
+    with transaction(db.session()) as session:
+        attempt = queries.attempt_of(session, attempt_id, user.id, lock=True)
+        now = utc_now()
+        if attempt.status is AttemptStatus.IN_PROGRESS:
+            service.submit(session, attempt, now=now)
+            if now >= attempt.deadline_at:
+                flash(_("The time is over. What you had saved counts."), "info")
+    return redirect(url_for(".result", attempt_id=attempt_id), code=303)
+
+
+def _demanded(partner_id: UUID) -> dict[str, list[str]]:
+    """Return the exams that the partner's programs demand, with the programs."""
+    found: dict[str, list[str]] = {}
+    for enrollment in enrollments.of_partner(db.session(), partner_id):
+        definition = enrollment.version.definition
+        for key in map(_exam_of, definition.gates):
+            if key is not None:
+                found.setdefault(key, []).append(definition.name)
+    return found
+
+
+def _exam_of(gate: Gate) -> str | None:
+    return gate.certification
+
+
+def _require_demanded(key: str) -> None:
+    if key not in _demanded(current_partner_id()):
+        raise NotFound("None of your programs asks for this certification.")

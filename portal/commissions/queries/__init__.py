@@ -1,0 +1,41 @@
+"""What pages and other features read about commissions."""
+
+from portal.commissions.queries.customers import (
+    CustomerState,
+    CustomerView,
+    customer_for_partner,
+    customers_of_partner,
+)
+from portal.commissions.queries.lines import (
+    EVERYTHING,
+    Filters,
+    OpenTotals,
+    Totals,
+    get,
+    get_for_partner,
+    of_enrollment,
+    of_partner,
+    of_sale,
+    open_totals,
+    page_of,
+    totals,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "CustomerState",
+    "CustomerView",
+    "Filters",
+    "OpenTotals",
+    "Totals",
+    "customer_for_partner",
+    "customers_of_partner",
+    "get",
+    "get_for_partner",
+    "of_enrollment",
+    "of_partner",
+    "of_sale",
+    "open_totals",
+    "page_of",
+    "totals",
+]

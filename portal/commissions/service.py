@@ -1,0 +1,286 @@
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from portal import jobs
+from portal.attribution import queries as attribution_queries
+from portal.attribution import service as attribution
+from portal.attribution.models import Attribution
+from portal.audit import service as audit
+from portal.commissions import queries
+from portal.commissions.calculation import RatedLine, Terms, rate_in_order
+from portal.commissions.models import Commission, CommissionKind
+from portal.enrollments import queries as enrollments
+from portal.enrollments.models import Enrollment
+from portal.kit.ids import new_id
+from portal.programs import queries as programs
+from portal.programs.definition import ProgramDefinition
+from portal.programs.queries import NoSuchProgram
+from portal.sales.models import Customer
+from portal.tiers import queries as tier_queries
+from portal.tiers import service as tiers
+
+TASK = "commissions.recompute"
+
+
+@dataclass(slots=True)
+class Recomputed:
+    """What a recompute changed; all zero when everything was right already."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    adjusted: int = 0
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing had to change."""
+        return self == Recomputed()
+
+
+def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomputed:
+    """Bring an enrollment's lines in line with its sales, refunds and gates.
+
+    Lines on no statement are replaced where they differ and keep their id. Lines on
+    a statement never change: what they differ by becomes an adjustment that clears
+    at once. Doing this again changes nothing.
+
+    Args:
+        session: The session that holds the open transaction.
+        enrollment_id: Whose lines. The row is locked, so that two of these wait for
+            each other.
+        now: The date of adjustments.
+    """
+    enrollment = enrollments.get(session, enrollment_id, lock=True)
+    credited = attribution_queries.of_enrollment(session, enrollment_id)
+    events = tier_queries.events_of(session, [enrollment_id])[enrollment_id]
+    lines = rate_in_order(
+        events,
+        terms={row.customer_id: _terms(row) for row in credited},
+        gates=enrollment.version.definition.gates,
+        gate_history=enrollments.history(session, enrollment_id),
+    )
+    kept: dict[str, list[Commission]] = defaultdict(list)
+    for row in queries.of_enrollment(session, enrollment_id):
+        kept[row.settles].append(row)
+    settlement = _Settlement(
+        session,
+        enrollment,
+        {row.version.number: row.version_id for row in credited},
+        now,
+    )
+    for line in lines:
+        settlement.settle(line, kept.pop(line.key, []))
+    for rows in kept.values():
+        settlement.settle(None, rows)
+    tiers.rebuild(
+        session,
+        enrollment,
+        definition=_definition_now(session, enrollment, now),
+        events=events,
+        now=now,
+    )
+    session.flush()  # The next recompute or close in this transaction reads the lines.
+    return settlement.result
+
+
+def recompute_later(session: Session, enrollment_id: UUID) -> None:
+    """Queue a recompute in the caller's transaction; one waiting is enough."""
+    lock = f"{TASK}:{enrollment_id}"
+    jobs.defer(
+        session,
+        TASK,
+        {"enrollment_id": str(enrollment_id)},
+        lock=lock,
+        queueing_lock=lock,
+    )
+
+
+def customer_changed(
+    session: Session, customer: Customer, *, now: datetime
+) -> list[UUID]:
+    """Decide who gets the credit for a customer and queue what follows from it.
+
+    Called after each sale, refund or sign-up.
+
+    Returns:
+        The enrollments whose lines will be worked out anew: who has the credit now,
+        and who had it before if that changed.
+    """
+    before = attribution_queries.of_customer(session, customer.id)
+    touched = {row.enrollment_id for row in before}
+    after = attribution.attribute(session, customer, now=now)
+    touched |= {row.enrollment_id for row in after}
+    affected = sorted(key for key in touched if key is not None)
+    for enrollment_id in affected:
+        recompute_later(session, enrollment_id)
+    return affected
+
+
+def freeze(
+    session: Session,
+    enrollment_id: UUID,
+    *,
+    until: datetime,
+    period_label: str,
+    now: datetime,
+) -> list[Commission]:
+    """Freeze the lines that cleared before `until` for a statement.
+
+    Args:
+        session: The session that holds the open transaction.
+        enrollment_id: Whose lines; locked here, so that no recompute runs meanwhile.
+        until: The end of the period.
+        period_label: The period, `YYYY-MM`.
+        now: When they are frozen.
+
+    Returns:
+        The lines, in the order of the statement. None of them can change any more.
+    """
+    enrollments.get(session, enrollment_id, lock=True)
+    rows = session.scalars(
+        update(Commission)
+        .where(
+            Commission.enrollment_id == enrollment_id,
+            Commission.frozen_at.is_(None),
+            Commission.clears_at < until,
+        )
+        .values(frozen_at=now, period_label=period_label)
+        .returning(Commission)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).all()
+    return sorted(rows, key=lambda row: (row.occurred_at, row.id))
+
+
+def _terms(row: Attribution) -> Terms:
+    return Terms(definition=row.version.definition, number=row.version.number)
+
+
+def _definition_now(
+    session: Session, enrollment: Enrollment, now: datetime
+) -> ProgramDefinition:
+    try:
+        return programs.current_version(session, enrollment.program_id, now).definition
+    except NoSuchProgram:
+        return enrollment.version.definition
+
+
+@dataclass(slots=True)
+class _Settlement:
+    """Puts rated lines into rows, one event and rule at a time."""
+
+    session: Session
+    enrollment: Enrollment
+    versions: dict[int, UUID]
+    now: datetime
+    result: Recomputed = field(default_factory=Recomputed)
+
+    def settle(self, line: RatedLine | None, rows: Sequence[Commission]) -> None:
+        """Bring the rows of one event and rule in line; no line: it earns no more."""
+        frozen = [row for row in rows if row.frozen_at is not None]
+        unfrozen = next((row for row in rows if row.frozen_at is None), None)
+        if frozen:
+            self._adjust(line, frozen, unfrozen)
+        elif line is None:
+            self._remove(unfrozen)
+        else:
+            self._write(unfrozen, self._values(line))
+
+    def _adjust(
+        self,
+        line: RatedLine | None,
+        frozen: Sequence[Commission],
+        unfrozen: Commission | None,
+    ) -> None:
+        settled = sum(row.amount_minor for row in frozen)
+        rated = line.amount_minor if line else 0
+        if rated == settled:
+            self._remove(unfrozen)
+            return
+        first = frozen[0]
+        trace = (line.trace if line else first.trace) | {
+            "amount_minor": rated - settled,
+            "adjustment": {
+                "settled_minor": settled,
+                "rated_minor": rated,
+                "is_gone": line is None,
+            },
+        }
+        base = line.base_minor if line else 0
+        values = {
+            "key": f"{first.settles}/adj{len(frozen)}",
+            "customer_id": first.customer_id,
+            "version_id": first.version_id,
+            "sale_id": first.sale_id,
+            "refund_id": first.refund_id,
+            "kind": CommissionKind.ADJUSTMENT,
+            "rule_key": first.rule_key,
+            "base_minor": base - sum(row.base_minor for row in frozen),
+            "amount_minor": rated - settled,
+            "currency": first.currency,
+            "trace": trace,
+        }
+        if unfrozen is None:
+            # An adjustment keeps the day on which it was first found.
+            values |= {"occurred_at": self.now, "clears_at": self.now}
+            self.result.adjusted += 1
+        row = self._write(unfrozen, values)
+        if unfrozen is None:
+            audit.record(
+                self.session,
+                "commission.adjusted",
+                row.id,
+                actor=None,
+                at=self.now,
+                line=first.settles,
+                amount_minor=rated - settled,
+                currency=first.currency,
+            )
+
+    def _values(self, line: RatedLine) -> dict[str, Any]:
+        return {
+            "key": line.key,
+            "customer_id": line.customer_id,
+            "version_id": self.versions[line.version_number],
+            "sale_id": line.sale_id,
+            "refund_id": line.refund_id,
+            "kind": CommissionKind(line.kind),
+            "rule_key": line.rule_key,
+            "base_minor": line.base_minor,
+            "amount_minor": line.amount_minor,
+            "currency": line.currency,
+            "occurred_at": line.occurred_at,
+            "clears_at": line.clears_at,
+            "trace": line.trace,
+        }
+
+    def _write(self, row: Commission | None, values: dict[str, Any]) -> Commission:
+        if row is None:
+            row = Commission(
+                id=new_id(),
+                enrollment_id=self.enrollment.id,
+                partner_id=self.enrollment.partner_id,
+                program_id=self.enrollment.program_id,
+                **values,
+            )
+            self.session.add(row)
+            self.result.added += 1
+            return row
+        changed = {
+            name: value for name, value in values.items() if getattr(row, name) != value
+        }
+        for name, value in changed.items():
+            setattr(row, name, value)
+        self.result.changed += bool(changed)
+        return row
+
+    def _remove(self, row: Commission | None) -> None:
+        if row is not None:
+            self.session.delete(row)
+            self.result.removed += 1

@@ -1,0 +1,62 @@
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from portal.fees.models import FeeInvoice
+from portal.mail import service as mail
+from portal.partners import queries as partners
+from portal.partners.models import Partner
+from portal.web.formats import format_money
+
+
+def send_paid(
+    session: Session, partner: Partner, invoice: FeeInvoice, *, now: datetime
+) -> None:
+    """Send the receipt to the partner's owners."""
+    _send(session, partner, invoice, "fees/paid", now=now)
+
+
+def send_failed(
+    session: Session,
+    partner: Partner,
+    invoice: FeeInvoice,
+    *,
+    grace_until: datetime,
+    now: datetime,
+) -> None:
+    """Say that a renewal failed, and until when nothing changes."""
+    _send(
+        session,
+        partner,
+        invoice,
+        "fees/failed",
+        now=now,
+        grace_until=grace_until.date().isoformat(),
+    )
+
+
+def _send(
+    session: Session,
+    partner: Partner,
+    invoice: FeeInvoice,
+    template: str,
+    *,
+    now: datetime,
+    **more: str,
+) -> None:
+    for owner in partners.owners(session, partner.id):
+        mail.enqueue(
+            session,
+            to=owner.email,
+            template=template,
+            locale=owner.locale,
+            now=now,
+            context={
+                "name": owner.name,
+                "partner": partner.name,
+                "number": invoice.number,
+                "amount": format_money(invoice.amount, owner.locale),
+                "path": "/app/billing",
+                **more,
+            },
+        )

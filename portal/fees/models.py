@@ -1,0 +1,149 @@
+"""The entry fee as we know it from Stripe: subscriptions and their invoices."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.enrollments.models import Enrollment
+from portal.fees.rules import FeeStatus
+from portal.kit.db import Base
+from portal.kit.errors import Conflict
+from portal.kit.ids import new_id, public_id
+from portal.kit.money import Money
+
+ONE_LIVE_SUBSCRIPTION = "uq_fee_subscriptions_live"
+
+_S = FeeStatus
+
+TRANSITIONS: Mapping[FeeStatus, frozenset[FeeStatus]] = MappingProxyType(
+    {
+        _S.PENDING: frozenset({_S.ACTIVE, _S.PAST_DUE, _S.CANCELED, _S.EXPIRED}),
+        _S.ACTIVE: frozenset({_S.PAST_DUE, _S.CANCELED}),
+        _S.PAST_DUE: frozenset({_S.ACTIVE, _S.CANCELED}),
+        _S.CANCELED: frozenset(),
+        # A checkout page can be paid in the moment in which it expires.
+        _S.EXPIRED: frozenset({_S.ACTIVE, _S.PAST_DUE, _S.CANCELED}),
+    }
+)
+"""Every move a subscription can make; the moves themselves are Stripe's."""
+
+
+class FeeTransition(Conflict):
+    """The subscription cannot move from where it is to where it was sent."""
+
+    code = "fee_transition"
+
+
+class FeeSubscription(Base):
+    """One subscription of an enrollment; at most one is live."""
+
+    __tablename__ = "fee_subscriptions"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="positive"),
+        Index(
+            ONE_LIVE_SUBSCRIPTION,
+            "enrollment_id",
+            unique=True,
+            postgresql_where=text("status IN ('pending', 'active', 'past_due')"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    enrollment_id: Mapped[UUID] = mapped_column(
+        ForeignKey("enrollments.id"), index=True
+    )
+    tier: Mapped[str | None]
+    """For which tier the price is; none in a program without tiers."""
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    interval: Mapped[str]
+    """`month` or `year`."""
+    status: Mapped[FeeStatus] = mapped_column(default=FeeStatus.PENDING)
+    stripe_checkout_id: Mapped[str | None] = mapped_column(unique=True)
+    stripe_customer_id: Mapped[str | None]
+    stripe_subscription_id: Mapped[str | None] = mapped_column(unique=True)
+    current_period_end: Mapped[datetime | None]
+    cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    enrollment: Mapped[Enrollment] = relationship(lazy="raise")
+
+    @property
+    def public_id(self) -> str:
+        """The id that people and programs see."""
+        return public_id("fee", self.id)
+
+    @property
+    def amount(self) -> Money:
+        """The price of one interval."""
+        return Money(self.amount_minor, self.currency)
+
+    def move_to(self, status: FeeStatus) -> None:
+        """Change the status; to stay is no move.
+
+        Raises:
+            FeeTransition: `TRANSITIONS` does not allow the move.
+        """
+        if status is self.status:
+            return
+        if status not in TRANSITIONS[self.status]:
+            raise FeeTransition(
+                f"A fee subscription that is {self.status} cannot become {status}."
+            )
+        self.status = status
+
+
+class FeeInvoice(Base):
+    """One invoice of the fee, as Stripe has it."""
+
+    __tablename__ = "fee_invoices"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    subscription_id: Mapped[UUID] = mapped_column(
+        ForeignKey("fee_subscriptions.id"), index=True
+    )
+    stripe_invoice_id: Mapped[str] = mapped_column(unique=True)
+    number: Mapped[str]
+    status: Mapped[str]
+    """Stripe's: draft, open, paid, uncollectible, void."""
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    paid_minor: Mapped[int] = mapped_column(BigInteger)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    created_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    hosted_url: Mapped[str]
+    payment_ids: Mapped[list[Any]]
+    """Stripe's payment intents and charges, by which a refund is recognised."""
+
+    subscription: Mapped[FeeSubscription] = relationship(lazy="raise")
+
+    @property
+    def amount(self) -> Money:
+        """What is or was due."""
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        """What was given back."""
+        return Money(self.refunded_minor, self.currency)
+
+    def mirror(self, status: str) -> None:
+        """Take over Stripe's status."""
+        self.status = status

@@ -1,0 +1,147 @@
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from portal.enrollments.models import Enrollment
+from portal.fees import rules
+from portal.fees.models import FeeInvoice, FeeSubscription
+from portal.fees.rules import FeeStatus
+from portal.kit.errors import NotFound
+
+LIVE = (FeeStatus.PENDING, FeeStatus.ACTIVE, FeeStatus.PAST_DUE)
+
+
+def live(
+    session: Session, enrollment_id: UUID, *, lock: bool = False
+) -> FeeSubscription | None:
+    """Return the enrollment's pending or running subscription, if there is one."""
+    query = select(FeeSubscription).where(
+        FeeSubscription.enrollment_id == enrollment_id,
+        FeeSubscription.status.in_(LIVE),
+    )
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def of_partner(session: Session, partner_id: UUID) -> Sequence[FeeSubscription]:
+    """Return the partner's subscriptions, newest first."""
+    return session.scalars(
+        select(FeeSubscription)
+        .join(FeeSubscription.enrollment)
+        .where(Enrollment.partner_id == partner_id)
+        .options(contains_eager(FeeSubscription.enrollment))
+        .order_by(FeeSubscription.created_at.desc(), FeeSubscription.id)
+    ).all()
+
+
+def invoices_of_partner(session: Session, partner_id: UUID) -> Sequence[FeeInvoice]:
+    """Return the partner's invoices, newest first."""
+    return session.scalars(
+        select(FeeInvoice)
+        .join(FeeInvoice.subscription)
+        .join(FeeSubscription.enrollment)
+        .where(Enrollment.partner_id == partner_id)
+        .options(
+            contains_eager(FeeInvoice.subscription).contains_eager(
+                FeeSubscription.enrollment
+            )
+        )
+        .order_by(FeeInvoice.created_at.desc(), FeeInvoice.id)
+    ).all()
+
+
+def invoices(session: Session, subscription_id: UUID) -> Sequence[FeeInvoice]:
+    """Return the invoices of one subscription, oldest first."""
+    return session.scalars(
+        select(FeeInvoice)
+        .where(FeeInvoice.subscription_id == subscription_id)
+        .order_by(FeeInvoice.created_at, FeeInvoice.id)
+    ).all()
+
+
+def get_of_partner(
+    session: Session, subscription_id: UUID, partner_id: UUID
+) -> FeeSubscription:
+    """Return one of the partner's subscriptions.
+
+    Raises:
+        NotFound: There is none, or it is another partner's.
+    """
+    found = session.scalar(
+        select(FeeSubscription)
+        .join(FeeSubscription.enrollment)
+        .where(
+            FeeSubscription.id == subscription_id, Enrollment.partner_id == partner_id
+        )
+    )
+    if found is None:
+        raise NotFound("There is no such fee.")
+    return found
+
+
+def by_stripe_subscription(
+    session: Session, stripe_id: str, *, lock: bool = False
+) -> FeeSubscription | None:
+    """Return the subscription that Stripe knows by this id."""
+    query = select(FeeSubscription).where(
+        FeeSubscription.stripe_subscription_id == stripe_id
+    )
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def by_checkout(
+    session: Session, checkout_id: str, *, lock: bool = False
+) -> FeeSubscription | None:
+    """Return the subscription that was begun on this checkout page."""
+    query = select(FeeSubscription).where(
+        FeeSubscription.stripe_checkout_id == checkout_id
+    )
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def stripe_subscription_of(
+    session: Session, stripe_object: dict[str, Any]
+) -> str | None:
+    """Return the fee subscription that an event's object belongs to, if to one.
+
+    A charge or refund does not name its invoice; it is known by its payment.
+    """
+    marked = rules.is_marked(stripe_object)
+    named = rules.subscription_id_of(stripe_object)
+    if named is not None and (marked or by_stripe_subscription(session, named)):
+        return named
+    payments = [
+        stripe_object[name]
+        for name in ("id", "charge", "payment_intent")
+        if isinstance(stripe_object.get(name), str)
+    ]
+    if not payments:
+        return None
+    return session.scalar(
+        select(FeeSubscription.stripe_subscription_id)
+        .join(FeeInvoice, FeeInvoice.subscription_id == FeeSubscription.id)
+        .where(FeeInvoice.payment_ids.has_any(array(payments)))
+        .limit(1)
+    )
+
+
+def for_staff(
+    session: Session, status: FeeStatus | None, *, limit: int
+) -> Sequence[FeeSubscription]:
+    """Return subscriptions with partner and program, newest first."""
+    query = (
+        select(FeeSubscription)
+        .options(
+            joinedload(FeeSubscription.enrollment).options(
+                joinedload(Enrollment.partner), joinedload(Enrollment.version)
+            )
+        )
+        .order_by(FeeSubscription.created_at.desc(), FeeSubscription.id)
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(FeeSubscription.status == status)
+    return session.scalars(query).all()

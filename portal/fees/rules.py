@@ -1,0 +1,190 @@
+"""What Stripe's objects say about an entry fee, and what follows; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+FEE_MARK = "fee"
+"""Value of the metadata key `gatehouse` on everything that belongs to an entry fee."""
+
+
+class FeeStatus(StrEnum):
+    """Where a subscription of an entry fee stands."""
+
+    PENDING = "pending"
+    """The checkout page is open; nothing is paid yet."""
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    """A renewal failed; Stripe tries again, and the grace days run."""
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    """The checkout page closed without a payment."""
+
+
+_STATUS_OF_STRIPE = {
+    "incomplete": FeeStatus.PENDING,
+    "incomplete_expired": FeeStatus.EXPIRED,
+    "trialing": FeeStatus.ACTIVE,
+    "active": FeeStatus.ACTIVE,
+    "past_due": FeeStatus.PAST_DUE,
+    "unpaid": FeeStatus.CANCELED,
+    "canceled": FeeStatus.CANCELED,
+    "paused": FeeStatus.PAST_DUE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionFacts:
+    """A Stripe subscription, reduced to what the fee needs."""
+
+    id: str
+    customer_id: str
+    status: FeeStatus
+    period_end: datetime
+    cancel_at_period_end: bool
+    ended_at: datetime | None
+    enrollment_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFacts:
+    """A Stripe invoice of the subscription; amounts in minor units."""
+
+    id: str
+    number: str
+    status: str
+    currency: str
+    amount_due: int
+    amount_paid: int
+    amount_refunded: int
+    period_start: datetime
+    period_end: datetime
+    paid_at: datetime | None
+    created_at: datetime
+    attempts: int
+    hosted_url: str
+    payment_ids: tuple[str, ...]
+    """Payment intents and charges that paid it."""
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def read_subscription(stripe_object: dict[str, Any]) -> SubscriptionFacts:
+    """Read a subscription of the current or the older API.
+
+    Since March 2025 the period is on the subscription's items.
+    """
+    items = stripe_object["items"]["data"]
+    ends = [
+        item["current_period_end"] for item in items if "current_period_end" in item
+    ]
+    end = max(ends) if ends else stripe_object["current_period_end"]
+    return SubscriptionFacts(
+        id=stripe_object["id"],
+        customer_id=stripe_object["customer"],
+        status=_STATUS_OF_STRIPE[stripe_object["status"]],
+        period_end=_at(end),
+        cancel_at_period_end=bool(stripe_object["cancel_at_period_end"]),
+        ended_at=_moment(stripe_object["ended_at"]),
+        enrollment_id=(stripe_object.get("metadata") or {}).get("enrollment", ""),
+    )
+
+
+def read_invoice(
+    stripe_object: dict[str, Any], charges: Sequence[dict[str, Any]]
+) -> InvoiceFacts:
+    """Read an invoice, with the charges that paid it."""
+    lines = stripe_object["lines"]["data"]
+    starts = [line["period"]["start"] for line in lines]
+    ends = [line["period"]["end"] for line in lines]
+    payment_ids = [charge["id"] for charge in charges]
+    payment_ids += [
+        charge["payment_intent"] for charge in charges if charge.get("payment_intent")
+    ]
+    return InvoiceFacts(
+        id=stripe_object["id"],
+        number=stripe_object.get("number") or "",
+        status=stripe_object["status"],
+        currency=stripe_object["currency"].upper(),
+        amount_due=stripe_object["amount_due"],
+        amount_paid=stripe_object["amount_paid"],
+        amount_refunded=sum(charge["amount_refunded"] for charge in charges),
+        period_start=_at(max(starts, default=stripe_object["period_start"])),
+        period_end=_at(max(ends, default=stripe_object["period_end"])),
+        paid_at=_moment(stripe_object["status_transitions"]["paid_at"]),
+        created_at=_at(stripe_object["created"]),
+        attempts=stripe_object["attempt_count"],
+        hosted_url=stripe_object.get("hosted_invoice_url") or "",
+        payment_ids=tuple(dict.fromkeys(payment_ids)),
+    )
+
+
+def subscription_id_of(stripe_object: dict[str, Any]) -> str | None:
+    """Return the subscription that an event's object is about, if it says so.
+
+    Reads subscriptions, checkout sessions, and invoices of both shapes.
+    """
+    if stripe_object["object"] == "subscription":
+        return str(stripe_object["id"])
+    parent = (stripe_object.get("parent") or {}).get("subscription_details") or {}
+    found = parent.get("subscription") or stripe_object.get("subscription")
+    return found["id"] if isinstance(found, dict) else found
+
+
+def is_marked(stripe_object: dict[str, Any]) -> bool:
+    """Tell whether the object carries the mark of an entry fee."""
+    parent = (stripe_object.get("parent") or {}).get("subscription_details") or {}
+    older = stripe_object.get("subscription_details") or {}
+    return any(
+        (place.get("metadata") or {}).get("gatehouse") == FEE_MARK
+        for place in (stripe_object, parent, older)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GatePlan:
+    """What the gate of the fee becomes.
+
+    Attributes:
+        met_from: The payment that opened it; none: it is not open.
+        met_until: When it closes by itself unless the next payment comes.
+    """
+
+    met_from: datetime | None
+    met_until: datetime | None
+
+
+def plan_gate(
+    subscription: SubscriptionFacts,
+    invoices: Sequence[InvoiceFacts],
+    *,
+    grace: timedelta,
+) -> GatePlan:
+    """Return since and until when the payments hold the gate open.
+
+    A paid period holds it to its end and through the grace days, in which a failed
+    renewal may still succeed. A payment that was refunded in full, and a subscription
+    that ended, hold nothing.
+    """
+    kept = [
+        invoice
+        for invoice in invoices
+        if invoice.paid_at is not None
+        and (invoice.amount_paid == 0 or invoice.amount_refunded < invoice.amount_paid)
+    ]
+    if not kept or subscription.status in (FeeStatus.PENDING, FeeStatus.EXPIRED):
+        return GatePlan(None, None)
+    last = max(kept, key=lambda invoice: (invoice.period_end, invoice.id))
+    until = last.period_end + grace
+    if subscription.status is FeeStatus.CANCELED:
+        ended = subscription.ended_at or last.period_end
+        until = min(until, ended)
+    return GatePlan(last.paid_at, until)

@@ -1,0 +1,236 @@
+"""The only module that knows Stripe's own library."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import stripe
+
+from portal.kit.db import refuse_inside_transaction
+from portal.kit.errors import DomainError
+from portal.kit.money import Money
+
+log = logging.getLogger(__name__)
+
+EXTENSION = "portal.payments.gateway"
+"""Where `create_app` puts the gateway in `app.extensions`."""
+
+SANDBOX_KEY = "sk_test_gatehouse_sandbox"
+"""The key that the sandbox lets in; it opens nothing else."""
+
+TOLERANCE = timedelta(seconds=300)
+
+
+class ForgedEvent(DomainError):
+    """A webhook is not from Stripe, was changed on the way, or is an old one."""
+
+    code = "forged_event"
+
+
+def verified_event(
+    payload: bytes, signature: str, secrets: Sequence[str], *, now: datetime
+) -> dict[str, Any]:
+    """Return the event of a webhook.
+
+    Args:
+        payload: The body, byte for byte as it came.
+        signature: The header `Stripe-Signature`.
+        secrets: Any of these may have signed it; there are two during a rotation.
+        now: The moment of arrival; the signature is at most 300 s away from it.
+
+    Raises:
+        ForgedEvent: No secret signed these bytes at about this time.
+    """
+    try:
+        body = payload.decode()
+    except UnicodeDecodeError as error:
+        raise ForgedEvent("The body is not text.") from error
+    if not any(_is_signed(body, signature, secret) for secret in secrets):
+        raise ForgedEvent("The signature does not fit the body.")
+    # The library refuses old signatures by a clock of its own, and accepts those of
+    # the future; both are refused here, by the clock of the request.
+    if abs(now.timestamp() - _signed_at(signature)) > TOLERANCE.total_seconds():
+        raise ForgedEvent("The signature is too old or from the future.")
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise ForgedEvent("The body is not JSON.") from error
+    if not isinstance(event, dict):
+        raise ForgedEvent("The body is not an event.")
+    return event
+
+
+def _is_signed(body: str, signature: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
+
+
+def _signed_at(signature: str) -> int:
+    """Return the moment that was signed: the first `t`, as the library reads it."""
+    parts = (part.split("=", 2) for part in signature.split(","))
+    return next(int(part[1]) for part in parts if part[0] == "t")
+
+
+class GatewayUnavailable(DomainError):
+    """Stripe does not answer, or refuses the request."""
+
+    code = "gateway_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutPage:
+    """Where a partner goes to pay."""
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedSubscription:
+    """A subscription with its invoices, each with the charges that paid it."""
+
+    subscription: dict[str, Any]
+    invoices: list[tuple[dict[str, Any], list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class StripeGateway:
+    """What the portal asks of Stripe, or of the sandbox that stands in for it."""
+
+    client: stripe.StripeClient
+
+    @classmethod
+    def connect(cls, secret_key: str, *, sandbox_url: str) -> "StripeGateway":
+        """Return a gateway to Stripe, or to the sandbox when there is no key."""
+        if secret_key:
+            return cls(stripe.StripeClient(secret_key, max_network_retries=2))
+        return cls(
+            stripe.StripeClient(
+                SANDBOX_KEY,
+                base_addresses={"api": sandbox_url},
+                max_network_retries=1,
+            )
+        )
+
+    def open_fee_checkout(
+        self,
+        *,
+        key: str,
+        enrollment_id: UUID,
+        product: str,
+        amount: Money,
+        interval: Literal["month", "year"],
+        email: str,
+        success_url: str,
+        cancel_url: str,
+    ) -> CheckoutPage:
+        """Open the page that takes an entry fee; the same key, the same page.
+
+        Args:
+            key: Our own id of the payment, which makes repeating harmless.
+            enrollment_id: Kept in Stripe's metadata, so that events find their way.
+            product: What is bought, as the payer reads it.
+            amount: The price of one interval.
+            interval: How often it is paid.
+            email: The payer's address, filled in for them.
+            success_url: Where they return to after paying.
+            cancel_url: Where they return to without.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        mark = {"gatehouse": "fee", "enrollment": str(enrollment_id)}
+        with _plainly():
+            session = self.client.v1.checkout.sessions.create(
+                {
+                    "mode": "subscription",
+                    "customer_email": email,
+                    "client_reference_id": key,
+                    "metadata": mark,
+                    "subscription_data": {"metadata": mark},
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                    "line_items": [
+                        {
+                            "quantity": 1,
+                            "price_data": {
+                                "currency": amount.currency.lower(),
+                                "unit_amount": amount.minor,
+                                "recurring": {"interval": interval},
+                                "product_data": {"name": product},
+                            },
+                        }
+                    ],
+                },
+                {"idempotency_key": f"fee-checkout:{key}"},
+            )
+        return CheckoutPage(session.id, session.url or cancel_url)
+
+    def open_billing_portal(self, customer_id: str, *, return_url: str) -> str:
+        """Return the address of the page where a payer manages card and fee.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            session = self.client.v1.billing_portal.sessions.create(
+                {"customer": customer_id, "return_url": return_url}
+            )
+        return session.url
+
+    def fetch_subscription(self, subscription_id: str) -> FetchedSubscription:
+        """Return a subscription as Stripe has it now, with all its invoices.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            subscription = self.client.v1.subscriptions.retrieve(subscription_id)
+            invoices = self.client.v1.invoices.list(
+                {
+                    "subscription": subscription_id,
+                    "limit": 100,
+                    "expand": ["data.payments"],
+                }
+            )
+            fetched = [
+                (invoice.to_dict(), self._charges(invoice.to_dict()))
+                for invoice in invoices.auto_paging_iter()
+            ]
+        return FetchedSubscription(subscription.to_dict(), fetched)
+
+    def _charges(self, invoice: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the charges that paid an invoice, by its payments."""
+        charges = []
+        for payment in (invoice.get("payments") or {}).get("data", []):
+            paid_by = payment["payment"]
+            if paid_by["type"] == "payment_intent" and payment["status"] == "paid":
+                found = self.client.v1.charges.list(
+                    {"payment_intent": paid_by["payment_intent"]}
+                )
+                charges += [c.to_dict() for c in found.data if c.paid]
+        return charges
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Turn the library's errors into one refusal that people understand."""
+    try:
+        yield
+    except stripe.StripeError as error:
+        log.warning("stripe.refused %s", error)
+        raise GatewayUnavailable(
+            "The payment service does not answer just now. Nothing was charged; "
+            "try again in a minute."
+        ) from error

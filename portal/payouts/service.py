@@ -1,0 +1,152 @@
+"""What can happen to payouts. Callers own the transaction."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.audit import service as audit
+from portal.enrollments import queries as enrollments
+from portal.kit.db import violates
+from portal.kit.errors import Conflict, Invalid
+from portal.kit.ids import new_id
+from portal.kit.money import Money
+from portal.ledger import service as ledger
+from portal.ledger.models import LedgerAccount
+from portal.payouts.models import ONE_PER_REFERENCE, Payout
+from portal.programs import queries as programs
+from portal.statements.rules import day_start
+
+
+class AlreadyRecorded(Conflict):
+    """A transfer to this partner with this reference is noted already."""
+
+    code = "payout_already_recorded"
+
+
+class MoreThanOwed(Invalid):
+    """The amount is above what the books say is owed."""
+
+    code = "payout_above_balance"
+
+
+class NotYetPaid(Invalid):
+    """The day of payment lies in the future."""
+
+    code = "payout_in_future"
+
+
+def payable(
+    session: Session, *, partner_id: UUID, program_id: UUID, currency: str
+) -> Money:
+    """Return what is owed to a partner in a program: issued and not yet paid."""
+    return ledger.balance(
+        session,
+        LedgerAccount.PARTNER_PAYABLE,
+        partner_id=partner_id,
+        program_id=program_id,
+        currency=currency,
+    )
+
+
+def record(
+    session: Session,
+    *,
+    enrollment_id: UUID,
+    amount: Money,
+    paid_on: date,
+    reference: str,
+    form_id: UUID,
+    actor: User,
+    now: datetime,
+) -> Payout:
+    """Note a transfer that was made at the bank, and book it.
+
+    It appears on the partner's next statement. Sending the same form again returns
+    what was noted the first time.
+
+    Args:
+        session: The session that holds the open transaction.
+        enrollment_id: Who was paid, in which program. The row is locked, so that
+            two transfers cannot both take the same balance.
+        amount: How much.
+        paid_on: The day on which the money left.
+        reference: What the bank shows on both sides.
+        form_id: Names the rendered form.
+        actor: Who notes it.
+        now: The moment of noting it.
+
+    Raises:
+        AlreadyRecorded: The partner has a transfer with this reference.
+        MoreThanOwed: The amount is not positive, or above the balance.
+        NotYetPaid: `paid_on` lies in the future.
+    """
+    enrollment = enrollments.get(session, enrollment_id, lock=True)
+    first = session.scalar(select(Payout).where(Payout.form_id == form_id))
+    if first is not None:
+        return first
+    definition = programs.current_version(
+        session, enrollment.program_id, now
+    ).definition
+    owed = payable(
+        session,
+        partner_id=enrollment.partner_id,
+        program_id=enrollment.program_id,
+        currency=definition.currency,
+    )
+    if amount.minor <= 0 or owed < amount:
+        raise MoreThanOwed(
+            "Enter an amount up to what is owed; nothing above it can be paid.",
+            field="amount",
+        )
+    if paid_on > now.astimezone(definition.zone).date():
+        raise NotYetPaid("Enter the day on which the money left.", field="paid_on")
+    payout = Payout(
+        id=new_id(),
+        partner_id=enrollment.partner_id,
+        program_id=enrollment.program_id,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        paid_on=paid_on,
+        reference=reference,
+        form_id=form_id,
+        recorded_by_id=actor.id,
+        recorded_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(payout)
+    except IntegrityError as error:
+        if not violates(error, ONE_PER_REFERENCE):
+            raise
+        raise AlreadyRecorded(
+            f"A transfer to this partner with the reference {reference} is recorded."
+        ) from error
+    ledger.book(
+        session,
+        f"payout:{payout.id}",
+        [
+            ledger.Line(account, side, payout.partner_id, payout.program_id)
+            for account, side in (
+                (LedgerAccount.PARTNER_PAYABLE, -amount),
+                (LedgerAccount.PAYOUT_CLEARING, amount),
+            )
+        ],
+        occurred_at=day_start(paid_on, definition.zone),
+        now=now,
+        description=f"Bank transfer {reference}",
+    )
+    audit.record(
+        session,
+        "payout.recorded",
+        payout.id,
+        actor=actor,
+        at=now,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        reference=reference,
+    )
+    return payout

@@ -1,0 +1,84 @@
+"""The statement on paper, set by typst.
+
+Two properties of typst to know: after a process has compiled once it must not fork,
+and identical input gives identical bytes, because the only date in the file is the
+moment of issue.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, cast
+
+import typst
+
+from portal.statements.documents.data import day_of
+from portal.statements.documents.summary import (
+    money_text,
+    payment_sentence,
+    summary_rows,
+)
+from portal.statements.models import Statement
+
+_TEMPLATE = Path(__file__).with_name("statement.typ")
+_one_at_a_time = Lock()
+
+
+@cache
+def _compiler() -> typst.Compiler:
+    """Return the compiler, its fonts read once: those inside typst, nothing else."""
+    fonts = typst.Fonts(include_system_fonts=False)
+    return typst.Compiler(input=_TEMPLATE, font_paths=fonts)
+
+
+def render(statement: Statement, verify_url: str) -> bytes:
+    """Return the PDF: tagged, and the same bytes each time."""
+    content = json.dumps(page_data(statement, verify_url), ensure_ascii=False)
+    with _one_at_a_time:
+        pdf = _compiler().compile(
+            format="pdf",
+            sys_inputs={"data": content},
+            pdf_standards=["a-2a", "ua-1"],
+            timestamp=int(statement.issued_at.timestamp()),
+        )
+    return cast("bytes", pdf)  # a list only for formats with one file per page
+
+
+def page_data(statement: Statement, verify_url: str) -> dict[str, Any]:
+    """Return the texts of the page. Nothing in them is code to typst."""
+    return {
+        "number": statement.number,
+        "month": f"{statement.starts_on:%B %Y}",
+        "first_day": statement.starts_on.isoformat(),
+        "last_day": statement.ends_on.isoformat(),
+        "issued_on": f"{statement.issued_at.astimezone(statement.zone):%Y-%m-%d}",
+        "time_zone": statement.time_zone,
+        "issuer": statement.issuer_name,
+        "partner": statement.partner_name,
+        "country": statement.partner_country,
+        "program": statement.program_name,
+        "currency": statement.currency,
+        "closing": money_text(statement.closing),
+        "payment": payment_sentence(statement),
+        "summary": [
+            {"label": row.label, "amount": money_text(row.amount)}
+            for row in summary_rows(statement)
+        ],
+        "lines": [
+            {
+                "date": day_of(statement, line),
+                "customer": line.customer,
+                "what": line.what,
+                "why": line.why,
+                "base": money_text(statement.money(line.base_minor))
+                if line.commission_id
+                else "",
+                "rate": line.rate,
+                "amount": money_text(statement.money(line.amount_minor)),
+            }
+            for line in statement.lines
+        ],
+        "sha256": statement.sha256,
+        "verify_url": verify_url,
+    }

@@ -1,0 +1,99 @@
+"""A statement as data, and the hash that proves it unchanged.
+
+The hash is SHA-256 over the canonical JSON: keys sorted, no spaces, UTF-8, nothing
+escaped that need not be. Anyone who holds the JSON file can compute it.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from portal.kit.ids import public_id
+from portal.statements.models import Statement, StatementLine
+
+FORMAT = 1
+"""The version of the layout below; a change of meaning needs a new one."""
+
+
+def statement_data(statement: Statement) -> dict[str, Any]:
+    """Return everything a statement says, as strings and whole numbers.
+
+    Amounts are in the minor unit of the currency. `payouts_minor` is what was paid
+    out, so it is subtracted; the other parts carry their sign.
+    """
+    totals = statement.totals
+    return {
+        "format": FORMAT,
+        "number": statement.number,
+        "issuer": {"name": statement.issuer_name},
+        "partner": {
+            "id": public_id("prt", statement.partner_id),
+            "name": statement.partner_name,
+            "country": statement.partner_country,
+        },
+        "program": {"name": statement.program_name},
+        "period": {
+            "label": statement.period_label,
+            "first_day": statement.starts_on.isoformat(),
+            "last_day": statement.ends_on.isoformat(),
+            "time_zone": statement.time_zone,
+        },
+        "issued_at": _instant(statement.issued_at),
+        "currency": statement.currency,
+        "summary": {
+            "opening_minor": totals.opening,
+            "earned_minor": totals.earned,
+            "reversals_minor": totals.reversals,
+            "adjustments_minor": totals.adjustments,
+            "holdback_minor": totals.holdback,
+            "releases_minor": totals.releases,
+            "withholding_minor": totals.withholding,
+            "fees_minor": totals.fees,
+            "payouts_minor": totals.payouts,
+            "closing_minor": statement.closing_minor,
+        },
+        "payment": {
+            "state": statement.payment.value,
+            "gate": statement.payment_gate,
+            "pays_on": statement.pays_on.isoformat() if statement.pays_on else "",
+        },
+        "lines": [_line_data(statement, line) for line in statement.lines],
+    }
+
+
+def _line_data(statement: Statement, line: StatementLine) -> dict[str, Any]:
+    return {
+        "position": line.position,
+        "kind": line.kind.value,
+        "commission": line.commission_public_id,
+        "date": day_of(statement, line),
+        "occurred_at": _instant(line.occurred_at),
+        "customer": line.customer,
+        "what": line.what,
+        "why": line.why,
+        "trace": line.trace,
+        "base_minor": line.base_minor,
+        "rate": line.rate,
+        "amount_minor": line.amount_minor,
+    }
+
+
+def day_of(statement: Statement, line: StatementLine) -> str:
+    """Return the day of a line in the statement's time zone."""
+    return f"{line.occurred_at.astimezone(statement.zone):%Y-%m-%d}"
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def canonical(data: dict[str, Any]) -> bytes:
+    """Return the one way to write `data` down."""
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
+def sha256_of(data: dict[str, Any]) -> str:
+    """Return the hash of `data` in hexadecimal."""
+    return hashlib.sha256(canonical(data)).hexdigest()

@@ -1,0 +1,69 @@
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.permissions import Role
+from portal.mail import service as mail
+from portal.partners.models import PartnerMember
+from portal.statements.models import Statement
+from portal.statements.rules import Payment
+
+_UNDO_TIME = timedelta(minutes=30)
+_READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
+
+
+def send_statements(
+    session: Session, statements: Sequence[Statement], *, now: datetime
+) -> None:
+    """Tell the partners that their statements are ready, and when money comes.
+
+    Goes to the people of each partner who look after money, half an hour later, so
+    that a mistake seen at once can be announced first.
+    """
+    readers = _readers(session, {row.partner_id for row in statements})
+    for statement in statements:
+        is_held = statement.payment is Payment.HELD
+        for user in readers.get(statement.partner_id, ()):
+            mail.enqueue(
+                session,
+                to=user.email,
+                template="statements/held" if is_held else "statements/ready",
+                locale=user.locale,
+                now=now,
+                hold_until=now + _UNDO_TIME,
+                context={
+                    "name": user.name,
+                    "number": statement.number,
+                    "program": statement.program_name,
+                    "month": statement.starts_on.isoformat(),
+                    "closing_minor": statement.closing_minor,
+                    "currency": statement.currency,
+                    "pays_on": statement.pays_on.isoformat()
+                    if statement.pays_on
+                    else "",
+                    "payment": statement.payment.value,
+                    "gate": statement.payment_gate,
+                    "path": f"/app/statements/{statement.public_id}",
+                },
+            )
+
+
+def _readers(session: Session, partner_ids: set[UUID]) -> dict[UUID, list[User]]:
+    rows = session.execute(
+        select(PartnerMember.partner_id, User)
+        .join(User, User.id == PartnerMember.user_id)
+        .where(
+            PartnerMember.partner_id.in_(partner_ids),
+            User.role.in_(_READERS),
+            User.is_active,
+        )
+        .order_by(User.id)
+    )
+    found: dict[UUID, list[User]] = {}
+    for partner_id, user in rows:
+        found.setdefault(partner_id, []).append(user)
+    return found

@@ -1,0 +1,233 @@
+"""Months, sums and payment of statements. Pure: no clock, no database."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from portal.enrollments.rules import GateStatus
+from portal.kit.clock import add_months, month_start
+from portal.kit.money import Money
+from portal.programs.definition import ProgramDefinition
+from portal.programs.rules import payout_date
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A calendar month in a time zone: `[starts_at, ends_at)`.
+
+    Attributes:
+        label: `2026-10`.
+        starts_at: The instant at which it begins.
+        ends_at: The instant at which the next one begins.
+    """
+
+    label: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+def month_of(moment: datetime, zone: ZoneInfo) -> Month:
+    """Return the month in which `moment` lies."""
+    starts_at = month_start(moment.astimezone(zone).date(), zone)
+    return Month(
+        label=f"{starts_at.astimezone(zone):%Y-%m}",
+        starts_at=starts_at,
+        ends_at=add_months(starts_at, 1, zone),
+    )
+
+
+def months_until(first: datetime, last: datetime, zone: ZoneInfo) -> list[Month]:
+    """Return the months from the one of `first` to the one of `last`, both in it."""
+    months = []
+    month = month_of(first, zone)
+    while month.starts_at <= last:
+        months.append(month)
+        month = month_of(month.ends_at, zone)
+    return months
+
+
+def first_and_last_day(
+    starts_at: datetime, ends_at: datetime, zone: ZoneInfo
+) -> tuple[date, date]:
+    """Return the first and the last day of a half-open span of whole days."""
+    before_end = ends_at.astimezone(zone).date() - timedelta(days=1)
+    return starts_at.astimezone(zone).date(), before_end
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the instant at which `day` begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+class LineKind(StrEnum):
+    """What a line of a statement does to the balance."""
+
+    EARNED = "earned"
+    REVERSAL = "reversal"
+    ADJUSTMENT = "adjustment"
+    PAYOUT = "payout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The parts of a statement, in minor units, signed as the summary shows them.
+
+    Nothing yet withholds, holds back or charges fees on a statement; those parts are
+    0 and belong to the identity all the same.
+    """
+
+    opening: int = 0
+    earned: int = 0
+    reversals: int = 0
+    adjustments: int = 0
+    holdback: int = 0
+    releases: int = 0
+    withholding: int = 0
+    fees: int = 0
+    payouts: int = 0
+    """What was paid out, as a positive number."""
+
+    @property
+    def change(self) -> int:
+        """What the statement books: everything but the payouts."""
+        return (
+            self.earned
+            + self.reversals
+            + self.adjustments
+            + self.holdback
+            + self.releases
+            - self.withholding
+            - self.fees
+        )
+
+    @property
+    def closing(self) -> int:
+        """The balance carried to the next statement."""
+        return self.opening + self.change - self.payouts
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(
+            opening=self.opening + other.opening,
+            earned=self.earned + other.earned,
+            reversals=self.reversals + other.reversals,
+            adjustments=self.adjustments + other.adjustments,
+            holdback=self.holdback + other.holdback,
+            releases=self.releases + other.releases,
+            withholding=self.withholding + other.withholding,
+            fees=self.fees + other.fees,
+            payouts=self.payouts + other.payouts,
+        )
+
+
+def totals_of(opening: int, lines: Iterable[tuple[LineKind, int]]) -> Totals:
+    """Return the parts of a statement with these lines."""
+    sums = dict.fromkeys(LineKind, 0)
+    for kind, amount in lines:
+        sums[kind] += amount
+    return Totals(
+        opening=opening,
+        earned=sums[LineKind.EARNED],
+        reversals=sums[LineKind.REVERSAL],
+        adjustments=sums[LineKind.ADJUSTMENT],
+        payouts=-sums[LineKind.PAYOUT],
+    )
+
+
+def count_kinds(kinds: Iterable[LineKind]) -> dict[LineKind, int]:
+    """Return how often each kind occurs, those that do not with 0."""
+    found = dict.fromkeys(LineKind, 0)
+    for kind in kinds:
+        found[kind] += 1
+    return found
+
+
+class Payment(StrEnum):
+    """What follows from a closing balance."""
+
+    DUE = "due"
+    NOTHING = "nothing"
+    CARRIED = "carried"
+    """Below zero: the next statement begins with it."""
+    BELOW_MINIMUM = "below_minimum"
+    HELD = "held"
+    """A requirement that stops payment is not met."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPlan:
+    """When a closing balance is paid, or why it is not.
+
+    Attributes:
+        payment: What follows.
+        pays_on: The day of payment; none when nothing is paid.
+        gate: The title of the requirement in the way; empty otherwise.
+    """
+
+    payment: Payment
+    pays_on: date | None = None
+    gate: str = ""
+
+
+def plan_payment(
+    definition: ProgramDefinition,
+    *,
+    closing: Money,
+    last_day: date,
+    unmet: Sequence[GateStatus],
+) -> PaymentPlan:
+    """Return when `closing` is paid.
+
+    Args:
+        definition: The program, for its payout policy.
+        closing: The closing balance.
+        last_day: The last day of the statement's period.
+        unmet: The gates that stop payment and are not met.
+    """
+    if closing.minor < 0:
+        return PaymentPlan(payment=Payment.CARRIED)
+    if closing.minor == 0:
+        return PaymentPlan(payment=Payment.NOTHING)
+    if closing.minor < definition.payout.minimum_minor:
+        return PaymentPlan(payment=Payment.BELOW_MINIMUM)
+    if unmet:
+        return PaymentPlan(payment=Payment.HELD, gate=unmet[0].gate.title)
+    return PaymentPlan(payment=Payment.DUE, pays_on=payout_date(definition, last_day))
+
+
+def number_of(program_key: str, label: str, count: int) -> str:
+    """Return a statement's number: `ACME-2026-000042`; the count never restarts."""
+    return f"{program_key.upper()}-{label[:4]}-{count:06d}"
+
+
+def count_of(number: str) -> int:
+    """Return the count within a statement's number."""
+    return int(number.rpartition("-")[2])
+
+
+class Severity(StrEnum):
+    """What a check means for the close."""
+
+    FINE = "ok"
+    NOTE = "info"
+    WARNING = "warn"
+    """A person must say that they know, with a note."""
+    STOP = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing to look at before a month is closed.
+
+    Attributes:
+        key: Its name for machines.
+        severity: Whether it stops the close.
+        text: What was found, in a sentence.
+        detail: What follows from it or what to do.
+    """
+
+    key: str
+    severity: Severity
+    text: str
+    detail: str = ""

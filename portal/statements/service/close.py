@@ -1,0 +1,358 @@
+"""The close of a month: begin, one chunk after the other, finish.
+
+It can be killed anywhere and taken up again: each step is one transaction, and doing
+a step again changes nothing. Everything that is written carries the moment at which
+the close began, so that an interrupted close ends in the same books as another.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal import jobs
+from portal.accounts.models import User
+from portal.audit import service as audit
+from portal.commissions import service as commissions
+from portal.enrollments import queries as enrollments
+from portal.enrollments.rules import unmet
+from portal.kit.errors import Conflict, Invalid
+from portal.kit.ids import new_id
+from portal.kit.money import Money
+from portal.ledger import service as ledger
+from portal.ledger.models import LedgerAccount
+from portal.programs import queries as programs
+from portal.programs.definition import Blocks, ProgramDefinition
+from portal.statements import emails, queries
+from portal.statements.documents.data import sha256_of, statement_data
+from portal.statements.models import (
+    CloseChunk,
+    Period,
+    PeriodStatus,
+    Statement,
+    StatementCounter,
+    StatementLine,
+)
+from portal.statements.rules import Severity, Totals, number_of
+from portal.statements.service.checks import check
+from portal.statements.service.drafts import Draft, draft_of
+
+CLOSE_CHUNK = "statements.close_chunk"
+FINISH_CLOSE = "statements.finish_close"
+_CHUNK_SIZE = 50
+
+
+class NotReadyToClose(Conflict):
+    """A check stops the close; the message names it."""
+
+    code = "period_not_ready"
+
+
+class WarningsUnanswered(Invalid):
+    """A warning has no tick, or no note."""
+
+    code = "warnings_unanswered"
+
+
+def begin_close(
+    session: Session,
+    period: Period,
+    *,
+    actor: User | None,
+    issuer_name: str,
+    acknowledged: Mapping[str, str],
+    now: datetime,
+    chunk_size: int = _CHUNK_SIZE,
+) -> None:
+    """Cut the month off and queue the work.
+
+    Args:
+        session: The session that holds the open transaction.
+        period: The month, locked by the caller.
+        actor: Who closes; none for the command line.
+        issuer_name: The vendor's name, as the statements print it.
+        acknowledged: A note for each warning, by the key of its check.
+        now: The moment printed on the statements.
+        chunk_size: How many enrollments one transaction handles.
+
+    Raises:
+        PeriodTransition: It is being closed, or is closed, already.
+        NotReadyToClose: A check stops it.
+        WarningsUnanswered: A warning has no note.
+    """
+    period.move_to(PeriodStatus.CLOSING)
+    checks = check(session, period, now)
+    for found in checks:
+        if found.severity is Severity.STOP:
+            raise NotReadyToClose(f"{found.text} {found.detail}".strip())
+    notes = {key: note.strip() for key, note in acknowledged.items() if note.strip()}
+    warnings = [row.key for row in checks if row.severity is Severity.WARNING]
+    for key in warnings:
+        if key not in notes:
+            raise WarningsUnanswered(
+                "Tick each warning and write a note on it.", field=f"note_{key}"
+            )
+    period.close_began_at = now
+    period.closed_by_id = actor.id if actor else None
+    period.issuer_name = issuer_name
+    period.acknowledged = {key: notes[key] for key in warnings}
+    members = [row.id for row in enrollments.in_program(session, period.program_id)]
+    parts = [
+        members[start : start + chunk_size]
+        for start in range(0, len(members), chunk_size)
+    ]
+    for number, part in enumerate(parts, 1):
+        session.add(
+            CloseChunk(
+                period_id=period.id,
+                number=number,
+                enrollment_ids=[str(key) for key in part],
+            )
+        )
+        jobs.defer(
+            session, CLOSE_CHUNK, {"period_id": str(period.id), "number": number}
+        )
+    if not parts:
+        jobs.defer(session, FINISH_CLOSE, {"period_id": str(period.id)})
+    audit.record(
+        session,
+        "period.close_began",
+        period.id,
+        actor=actor,
+        at=now,
+        month=period.label,
+        acknowledged="; ".join(f"{key}: {notes[key]}" for key in warnings) or None,
+    )
+
+
+def close_chunk(session: Session, period_id: UUID, number: int) -> int:
+    """Write the statements of one chunk; return how many.
+
+    A chunk that is done, or that another worker has in hand, is left alone.
+    """
+    chunk = session.scalar(
+        select(CloseChunk)
+        .where(
+            CloseChunk.period_id == period_id,
+            CloseChunk.number == number,
+            CloseChunk.done_at.is_(None),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    if chunk is None:
+        return 0
+    period = queries.period(session, period_id)
+    began_at = period.close_began_at
+    if began_at is None:
+        raise RuntimeError(f"chunk {number} of {period.label}, which is open")
+    drafts = _drafts(session, period, [UUID(key) for key in chunk.enrollment_ids])
+    # From here on, chunks of one close wait for each other: they share the counter
+    # of numbers, and the last one must know that it is the last.
+    queries.period(session, period_id, lock=True)
+    needed = [draft for draft in drafts if draft.is_needed]
+    first = _take_numbers(session, period, len(needed))
+    for count, draft in enumerate(needed, first):
+        _issue(session, draft, count, began_at)
+    chunk.done_at = began_at
+    session.flush()  # The count below must see this chunk as done.
+    if _chunks_left(session, period_id) == 0:
+        jobs.defer(session, FINISH_CLOSE, {"period_id": str(period_id)})
+    return len(needed)
+
+
+def finish_close(session: Session, period_id: UUID, *, now: datetime) -> None:
+    """Call the month closed and tell the partners, once every chunk is done."""
+    period = queries.period(session, period_id, lock=True)
+    if period.status is PeriodStatus.CLOSED or _chunks_left(session, period_id):
+        return
+    period.move_to(PeriodStatus.CLOSED)
+    period.closed_at = now
+    statements = queries.of_period(session, period_id)
+    emails.send_statements(session, statements, now=now)
+    audit.record(
+        session,
+        "period.closed",
+        period.id,
+        actor=period.closed_by,
+        at=now,
+        month=period.label,
+        statements=len(statements),
+    )
+
+
+def _chunks_left(session: Session, period_id: UUID) -> int:
+    return (
+        session.scalar(
+            select(func.count()).where(
+                CloseChunk.period_id == period_id, CloseChunk.done_at.is_(None)
+            )
+        )
+        or 0
+    )
+
+
+def _drafts(
+    session: Session, period: Period, enrollment_ids: Sequence[UUID]
+) -> list[Draft]:
+    definition = programs.current_version(
+        session, period.program_id, period.ends_at
+    ).definition
+    return [
+        _draft(session, period, enrollment_id, definition)
+        for enrollment_id in sorted(enrollment_ids)
+    ]
+
+
+def _draft(
+    session: Session,
+    period: Period,
+    enrollment_id: UUID,
+    definition: ProgramDefinition,
+) -> Draft:
+    """Rate one enrollment anew, freeze what cleared, and put it into words."""
+    began_at = period.close_began_at or period.ends_at
+    enrollment = enrollments.get(session, enrollment_id, lock=True)
+    commissions.recompute(session, enrollment_id, now=began_at)
+    frozen = commissions.freeze(
+        session,
+        enrollment_id,
+        until=period.ends_at,
+        period_label=period.label,
+        now=began_at,
+    )
+    paid = queries.payouts_waiting(
+        session, [enrollment.partner_id], period.program_id, period.ends_at
+    )
+    gates = enrollments.checklist(session, enrollment, now=began_at)
+    return draft_of(
+        enrollment,
+        period,
+        definition=definition,
+        opening=queries.openings(session, [enrollment_id]).get(enrollment_id, 0),
+        commissions=queries.with_sources(session, [row.id for row in frozen]),
+        payouts=paid.get(enrollment.partner_id, ()),
+        unmet=unmet(gates, Blocks.PAYOUT),
+    )
+
+
+def _take_numbers(session: Session, period: Period, how_many: int) -> int:
+    """Take the next numbers of the program; return the first.
+
+    The counter's row stays locked until the transaction ends: if it is rolled back,
+    the numbers go to whoever comes next.
+    """
+    counter = session.scalar(
+        select(StatementCounter)
+        .where(StatementCounter.program_id == period.program_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if counter is None:
+        # No race: every close of the program holds the lock of its period, and
+        # only one period of a program can be closing.
+        counter = StatementCounter(program_id=period.program_id, last_count=0)
+        session.add(counter)
+    first = counter.last_count + 1
+    counter.last_count += how_many
+    return first
+
+
+def _issue(
+    session: Session, draft: Draft, count: int, issued_at: datetime
+) -> Statement:
+    """Write one statement with its lines, and book it."""
+    totals, period, enrollment = draft.totals, draft.period, draft.enrollment
+    statement = Statement(
+        id=new_id(),
+        period_id=period.id,
+        program_id=period.program_id,
+        enrollment_id=enrollment.id,
+        partner_id=enrollment.partner_id,
+        count=count,
+        number=number_of(period.program.key, period.label, count),
+        period_label=period.label,
+        starts_on=period.first_day,
+        ends_on=period.last_day,
+        time_zone=period.time_zone,
+        issuer_name=period.issuer_name,
+        partner_name=enrollment.partner.name,
+        partner_country=enrollment.partner.country,
+        program_name=draft.program_name,
+        currency=draft.currency,
+        line_count=len(draft.lines),
+        payment=draft.plan.payment,
+        payment_gate=draft.plan.gate,
+        pays_on=draft.plan.pays_on,
+        issued_at=issued_at,
+        **_amounts(totals),
+    )
+    statement.lines = [
+        StatementLine(
+            id=new_id(),
+            position=position,
+            kind=line.kind,
+            commission_id=line.commission_id,
+            posting_id=line.posting_id,
+            occurred_at=line.occurred_at,
+            customer=line.customer,
+            what=line.what,
+            why=line.why,
+            trace=line.trace,
+            base_minor=line.base_minor,
+            rate=line.rate,
+            amount_minor=line.amount_minor,
+        )
+        for position, line in enumerate(draft.lines, 1)
+    ]
+    statement.sha256 = sha256_of(statement_data(statement))
+    session.add(statement)
+    _book(session, statement, occurred_at=period.ends_at)
+    return statement
+
+
+def _amounts(totals: Totals) -> dict[str, int]:
+    return {
+        "opening_minor": totals.opening,
+        "earned_minor": totals.earned,
+        "reversals_minor": totals.reversals,
+        "adjustments_minor": totals.adjustments,
+        "holdback_minor": totals.holdback,
+        "releases_minor": totals.releases,
+        "withholding_minor": totals.withholding,
+        "fees_minor": totals.fees,
+        "payouts_minor": totals.payouts,
+        "closing_minor": totals.closing,
+    }
+
+
+def _book(session: Session, statement: Statement, *, occurred_at: datetime) -> None:
+    """Owe the partner what the statement adds; payouts are in the books already."""
+    parts = (
+        statement.earned_minor,
+        statement.reversals_minor,
+        statement.adjustments_minor,
+    )
+    lines = []
+    for minor in parts:
+        if minor:
+            amount = Money(minor, statement.currency)
+            for account, side in (
+                (LedgerAccount.PARTNER_PAYABLE, amount),
+                (LedgerAccount.COMMISSION_EXPENSE, -amount),
+            ):
+                lines.append(
+                    ledger.Line(
+                        account, side, statement.partner_id, statement.program_id
+                    )
+                )
+    if lines:
+        ledger.book(
+            session,
+            f"statement:{statement.id}",
+            lines,
+            occurred_at=occurred_at,
+            now=statement.issued_at,
+            description=f"Statement {statement.number}",
+        )

@@ -1,0 +1,124 @@
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.certification.rules import (
+    ATTEMPT_WINDOW,
+    CertificateState,
+    Graded,
+    certificate_state,
+    draw,
+    earliest_start,
+    grade,
+)
+from tests.factories.base_factory import NOW
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def graded(given: str, right: str, topic: str = "t") -> Graded:
+    return Graded(topic, frozenset(given), frozenset(right))
+
+
+@given(
+    sizes=st.dictionaries(st.text(min_size=1), st.integers(0, 9), max_size=5),
+    count=st.integers(1, 20),
+    seed=st.integers(),
+)
+def test_a_draw_has_the_size_asked_no_repeats_and_spreads_over_the_topics(
+    sizes: dict[str, int], count: int, seed: int
+) -> None:
+    bank = {
+        topic: [(f"{topic}/{n}", ["a", "b", "c"]) for n in range(size)]
+        for topic, size in sizes.items()
+    }
+
+    drawn = draw(bank, count, random.Random(seed))  # noqa: S311 - reproducible
+
+    keys = [one.question_key for one in drawn]
+    assert len(keys) == len(set(keys)) == min(count, sum(sizes.values()))
+    assert all(sorted(one.option_order) == ["a", "b", "c"] for one in drawn)
+    per_topic = {t: sum(k.startswith(f"{t}/") for k in keys) for t in sizes}
+    for topic, number in per_topic.items():
+        for other, size in sizes.items():
+            # No topic gets two more than one that still had questions left.
+            assert number <= per_topic[other] + 1 or per_topic[other] == size, topic
+
+
+def test_a_question_is_right_only_with_exactly_the_right_options() -> None:
+    answers = [
+        graded("ab", "ab"),
+        graded("a", "ab"),
+        graded("abc", "ab"),
+        graded("", "a"),
+        graded("c", "c", topic="other"),
+    ]
+
+    score = grade(answers)
+
+    assert (score.right, score.total) == (2, 5)
+    assert score.by_topic == {"t": (1, 4), "other": (1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("right", "passes"), [(8, False), (9, True), (12, True), (0, False)]
+)
+def test_three_quarters_of_twelve_are_nine(right: int, passes: bool) -> None:  # noqa: FBT001 - a table's column
+    answers = [graded("a", "a" if n < right else "b") for n in range(12)]
+
+    assert grade(answers).passes(75) is passes
+
+
+def test_an_attempt_without_questions_is_never_passed() -> None:
+    assert not grade([]).passes(1)
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "starts_in"),
+    [
+        ([], 0),
+        ([13], 0),
+        ([12], 0),
+        ([11], 1),
+        ([40 * 24, 35 * 24, 31 * 24, 13], 0),  # old failures count no longer
+        ([29 * 24, 10 * 24, 13], 24),  # the third must wait for the first to age
+    ],
+)
+def test_the_next_attempt_waits_for_the_pause_and_the_limit(
+    hours_ago: list[int], starts_in: int
+) -> None:
+    failed_at = [NOW - hours * HOUR for hours in hours_ago]
+
+    start = earliest_start(failed_at, allowed=3, wait=12 * HOUR, now=NOW)
+
+    assert start == NOW + starts_in * HOUR
+
+
+def test_the_limit_counts_thirty_days() -> None:
+    assert ATTEMPT_WINDOW == 30 * DAY
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "revoked", "state"),
+    [
+        (DAY, False, CertificateState.VALID),
+        (timedelta(microseconds=1), False, CertificateState.VALID),
+        (timedelta(0), False, CertificateState.EXPIRED),
+        (DAY, True, CertificateState.REVOKED),
+        (-DAY, True, CertificateState.REVOKED),
+    ],
+)
+def test_a_certificate_expires_to_the_second_and_revocation_goes_first(
+    expires_in: timedelta,
+    revoked: bool,  # noqa: FBT001 - a table's column
+    state: CertificateState,
+) -> None:
+    found = certificate_state(
+        expires_at=NOW + expires_in, revoked_at=NOW if revoked else None, now=NOW
+    )
+
+    assert found is state

@@ -1,0 +1,73 @@
+"""Short ways to write down what happened, for the tests of rating."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from portal.commissions.calculation import RefundFact, SaleFact, Terms
+from portal.programs.definition import ProgramDefinition
+from portal.programs.documents import dump_json, preset
+
+
+def key(name: str) -> UUID:
+    return uuid5(NAMESPACE_URL, name)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def sale(
+    name: str,
+    when: str | datetime,
+    net_minor: int,
+    *,
+    customer: str = "c",
+    currency: str = "USD",
+) -> SaleFact:
+    return SaleFact(
+        id=key(name),
+        reference=name,
+        customer_id=key(customer),
+        currency=currency,
+        net_minor=net_minor,
+        occurred_at=at(when) if isinstance(when, str) else when,
+    )
+
+
+def refund(name: str, of: SaleFact, when: str | datetime, net_minor: int) -> RefundFact:
+    return RefundFact(
+        id=key(name),
+        reference=name,
+        sale_id=of.id,
+        net_minor=net_minor,
+        occurred_at=at(when) if isinstance(when, str) else when,
+    )
+
+
+def definition(
+    *,
+    based_on: str = "hubspot-solutions-partner",
+    **parts: Any,  # noqa: ANN401 - any part of a definition
+) -> ProgramDefinition:
+    """Return a preset with some parts replaced."""
+    return ProgramDefinition.model_validate(dump_json(preset(based_on)) | parts)
+
+
+def rule(**parts: object) -> dict[str, Any]:
+    """Return a rule of 20 % for life unless `parts` says otherwise."""
+    given: dict[str, Any] = {"key": "share", "title": "Your share", **parts}
+    if "rate_bps_by_tier" not in given:
+        given.setdefault("bands", [{"from_minor": 0, "rate_bps": 2000}])
+    return given
+
+
+def bands(*pairs: tuple[int, int]) -> list[dict[str, int]]:
+    return [{"from_minor": low, "rate_bps": rate} for low, rate in pairs]
+
+
+def terms(
+    program: ProgramDefinition, *customers: str, number: int = 1
+) -> dict[UUID, Terms]:
+    names = customers or ("c",)
+    return {key(name): Terms(definition=program, number=number) for name in names}

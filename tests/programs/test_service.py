@@ -1,0 +1,282 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.audit.models import AuditEvent
+from portal.kit.errors import NotFound
+from portal.kit.ids import new_id
+from portal.programs import queries, service
+from portal.programs.definition import ProgramDefinition
+from portal.programs.documents import dump_json, preset
+from portal.programs.models import Program, ProgramVersion
+from tests.factories.base_factory import NOW
+from tests.factories.people import UserFactory
+from tests.programs.definitions import HUBSPOT, MONDAY, changed
+
+
+def publish(session: Session, definition: ProgramDefinition) -> ProgramVersion:
+    return service.publish(session, definition, actor=None, effective_from=NOW, now=NOW)
+
+
+class TestPublish:
+    def test_the_first_version_opens_the_program_and_is_on_record(
+        self, session: Session
+    ) -> None:
+        admin = UserFactory.create(admin=True)
+
+        version = service.publish(
+            session, preset(MONDAY), actor=admin, effective_from=NOW, now=NOW
+        )
+
+        assert (version.number, version.program.key) == (1, MONDAY)
+        assert version.definition == preset(MONDAY)
+        assert version.published_by_id == admin.id
+        assert version.program.public_id.startswith("pgm_")
+        audited = session.scalars(select(AuditEvent)).one()
+        assert (audited.action, audited.subject_id) == (
+            "program.published",
+            version.program.id,
+        )
+        assert audited.details["version"] == 1
+
+    def test_only_the_first_version_may_start_in_the_past(
+        self, session: Session
+    ) -> None:
+        year_ago = NOW - timedelta(days=365)
+        service.publish(
+            session, preset(MONDAY), actor=None, effective_from=year_ago, now=NOW
+        )
+
+        with pytest.raises(service.StartsTooEarly, match="in the past"):
+            service.publish(
+                session,
+                changed(hold_days=31),
+                actor=None,
+                effective_from=NOW - timedelta(seconds=1),
+                now=NOW,
+            )
+
+    def test_numbers_have_no_gaps_and_each_version_waits_for_its_moment(
+        self, session: Session
+    ) -> None:
+        first = publish(session, preset(MONDAY))
+        later = NOW + timedelta(days=30)
+        second = service.publish(
+            session, changed(hold_days=31), actor=None, effective_from=later, now=NOW
+        )
+
+        assert (first.number, second.number) == (1, 2)
+        program_id = first.program_id
+        before = queries.current_version(session, program_id, later - timedelta(1))
+        assert before is first
+        assert queries.current_version(session, program_id, later) is second
+        assert queries.versions(session, program_id) == [second, first]
+
+    def test_a_version_cannot_start_before_one_that_waits(
+        self, session: Session
+    ) -> None:
+        publish(session, preset(MONDAY))
+        service.publish(
+            session,
+            changed(hold_days=31),
+            actor=None,
+            effective_from=NOW + timedelta(days=30),
+            now=NOW,
+        )
+
+        with pytest.raises(service.StartsTooEarly, match="start after it"):
+            publish(session, changed(hold_days=32))
+
+    def test_of_two_that_start_at_once_the_later_one_counts(
+        self, session: Session
+    ) -> None:
+        first = publish(session, preset(MONDAY))
+        second = publish(session, changed(hold_days=31))
+
+        assert queries.current_version(session, first.program_id, NOW) is second
+
+    def test_what_says_the_same_is_not_published(self, session: Session) -> None:
+        publish(session, preset(MONDAY))
+
+        with pytest.raises(service.DefinitionUnchanged, match="Version 1"):
+            publish(session, preset(MONDAY))
+
+    @pytest.mark.parametrize(
+        "parts", [{"currency": "EUR"}, {"time_zone": "Europe/Berlin"}]
+    )
+    def test_the_books_keep_their_currency_and_their_months(
+        self, session: Session, parts: dict[str, object]
+    ) -> None:
+        publish(session, preset(MONDAY))
+
+        with pytest.raises(service.BooksWouldBreak):
+            publish(session, changed(**parts))
+
+    def test_a_program_keeps_its_key(self, session: Session) -> None:
+        program = publish(session, preset(MONDAY)).program
+
+        with pytest.raises(service.KeyChanged, match="stays monday-affiliate"):
+            service.publish(
+                session,
+                changed(key="other"),
+                actor=None,
+                effective_from=NOW,
+                now=NOW,
+                program=program,
+            )
+
+    def test_an_edited_program_may_be_named(self, session: Session) -> None:
+        program = publish(session, preset(MONDAY)).program
+
+        version = service.publish(
+            session,
+            changed(hold_days=31),
+            actor=None,
+            effective_from=NOW,
+            now=NOW,
+            program=program,
+        )
+
+        assert version.program is program
+
+    def test_a_new_text_of_the_agreement_needs_a_new_version(
+        self, session: Session
+    ) -> None:
+        publish(session, preset(MONDAY))
+        agreement = dump_json(preset(MONDAY))["agreement"]
+
+        with pytest.raises(service.AgreementReworded):
+            publish(session, changed(agreement=agreement | {"text": "Other."}))
+
+        renamed = agreement | {"text": "Other.", "version": "2026-08"}
+        assert publish(session, changed(agreement=renamed)).number == 2
+
+    def test_an_agreement_may_come_and_go(self, session: Session) -> None:
+        gates = [
+            gate
+            for gate in dump_json(preset(MONDAY))["gates"]
+            if gate["key"] != "agreement"
+        ]
+        publish(session, preset(MONDAY))
+
+        assert publish(session, changed(agreement=None, gates=gates)).number == 2
+        assert publish(session, preset(MONDAY)).number == 3
+
+
+def test_a_published_version_never_changes(
+    session: Session, connection: Connection
+) -> None:
+    version = publish(session, preset(MONDAY))
+    session.flush()
+
+    for statement in (
+        "UPDATE program_versions SET number = 9",
+        "DELETE FROM program_versions",
+    ):
+        with pytest.raises(DBAPIError), connection.begin_nested():
+            connection.execute(text(statement))
+
+    session.refresh(version)
+    assert version.number == 1
+
+
+class TestQueries:
+    def test_only_public_programs_are_listed_by_name(self, session: Session) -> None:
+        publish(session, preset(HUBSPOT))
+        publish(session, preset(MONDAY))
+        publish(session, changed(key="hidden", name="A", visibility="unlisted"))
+        publish(session, changed(key="invited", name="B", visibility="invite_only"))
+
+        listed = [row.program.key for row in queries.listed(session, NOW)]
+        everything = [row.program.key for row in queries.all_current(session, NOW)]
+
+        assert listed == [MONDAY, HUBSPOT]
+        assert everything == ["hidden", MONDAY, "invited", HUBSPOT]
+        assert queries.listed(session, NOW - timedelta(days=1)) == []
+
+    def test_what_visitors_may_open(self, session: Session) -> None:
+        publish(session, changed(key="hidden", visibility="unlisted"))
+        publish(session, changed(key="invited", visibility="invite_only"))
+
+        assert queries.open_to_visitors(session, "hidden", NOW).number == 1
+        for key, at in (
+            ("invited", NOW),
+            ("nothing", NOW),
+            ("hidden", NOW - timedelta(days=1)),
+        ):
+            with pytest.raises(queries.NoSuchProgram):
+                queries.open_to_visitors(session, key, at)
+
+    def test_a_version_is_found_by_its_id(self, session: Session) -> None:
+        published = publish(session, preset(MONDAY))
+        session.flush()
+
+        assert queries.version(session, published.id) is published
+        with pytest.raises(NotFound):
+            queries.version(session, published.program_id)
+
+    def test_a_fresh_program_has_no_version(self, session: Session) -> None:
+        program = Program(key="fresh", created_at=NOW)
+        session.add(program)
+
+        assert queries.by_key(session, "fresh", lock=True) is program
+        assert queries.latest_version(session, program.id) is None
+
+    def test_the_overview_shows_the_newest_even_if_it_waits(
+        self, session: Session
+    ) -> None:
+        publish(session, preset(MONDAY))
+        service.publish(
+            session,
+            changed(hold_days=31),
+            actor=None,
+            effective_from=NOW + timedelta(days=1),
+            now=NOW,
+        )
+
+        overview = queries.overviews(session, NOW)[0]
+
+        assert (overview.latest.number, overview.is_upcoming) == (2, True)
+
+    def test_history_names_who_published(self, session: Session) -> None:
+        admin = UserFactory.create(admin=True, name="Dana")
+        publish(session, preset(MONDAY))
+        version = service.publish(
+            session, changed(hold_days=31), actor=admin, effective_from=NOW, now=NOW
+        )
+
+        history = queries.history(session, version.program_id)
+
+        assert [row.publisher for row in history] == ["Dana", None]
+        assert queries.pick(history, None).number == 2
+        assert queries.pick(history, 1).number == 1
+        with pytest.raises(queries.NoSuchProgram):
+            queries.pick(history, 3)
+
+
+class TestTwoAtOnce:
+    def test_who_creates_the_same_program_second_is_told(
+        self, session: Session
+    ) -> None:
+        @event.listens_for(session, "before_flush", once=True)
+        def _other(session: Session, *_args: object) -> None:
+            session.connection().execute(
+                insert(Program).values(id=new_id(), key=MONDAY, created_at=NOW)
+            )
+
+        with pytest.raises(service.PublishedAtOnce):
+            publish(session, preset(MONDAY))
+
+    def test_any_other_broken_rule_of_the_database_is_a_bug(
+        self, session: Session
+    ) -> None:
+        @event.listens_for(session, "before_flush", once=True)
+        def _break(session: Session, *_args: object) -> None:
+            for row in session.new:
+                row.created_at = None
+
+        with pytest.raises(IntegrityError):
+            publish(session, preset(MONDAY))
