@@ -31,16 +31,16 @@ class Filter:
 def events(session: Session, asked: PageRequest, wanted: Filter) -> Page[Entry]:
     """Return one page of the trail, the latest first."""
     statement = asked.limit(_matching(wanted), AuditEvent.at, AuditEvent.id)
-    rows = [(event, user) for event, user in session.execute(statement).tuples()]
+    rows = [(event, user) for event, user in session.execute(statement)]
     return asked.page(rows, key=lambda entry: (entry[0].at, entry[0].id))
 
 
 def every_event(session: Session, wanted: Filter) -> Iterator[Entry]:
     """Yield the whole trail, the oldest first, a thousand rows at a time."""
     statement = _matching(wanted).order_by(AuditEvent.at, AuditEvent.id)
-    yield from session.execute(
-        statement, execution_options={"yield_per": 1_000}
-    ).tuples()
+    with session.execute(statement, execution_options={"yield_per": 1_000}) as result:
+        for event, user in result:
+            yield event, user
 
 
 def actors(session: Session) -> Sequence[User]:

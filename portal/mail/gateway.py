@@ -5,7 +5,8 @@ from email.utils import formataddr
 from urllib.parse import urlsplit
 
 from flask import current_app
-from flask_mail import BadHeaderError, Connection, Message
+from flask_mail import Connection, Message
+from jinja2 import TemplateError
 
 from portal.kit.db import refuse_inside_transaction
 from portal.mail.rendering import Rendered
@@ -68,4 +69,5 @@ def is_final(error: Exception) -> bool:
         return False  # somebody will put the password right
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code in _PERMANENT
-    return isinstance(error, BadHeaderError) or not isinstance(error, OSError)
+    # A template that is missing counts as an OSError too.
+    return isinstance(error, TemplateError) or not isinstance(error, OSError)

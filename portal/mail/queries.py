@@ -44,4 +44,4 @@ def counts(session: Session) -> dict[MailStatus, int]:
     rows = session.execute(
         select(OutboxEmail.status, func.count()).group_by(OutboxEmail.status)
     )
-    return dict(rows.tuples())
+    return {status: count for status, count in rows}  # noqa: C416 - rows are typed

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
 from sqlalchemy import case, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, selectinload
 
 from portal.commissions.models import Commission
@@ -201,7 +202,7 @@ def _balances_follow(session: Session, _now: datetime) -> Found:
             Statement.number,
             Statement.closing_minor,
         )
-        .distinct(Statement.enrollment_id)
+        .ext(distinct_on(Statement.enrollment_id))
         .order_by(Statement.enrollment_id, Statement.period_label.desc())
         .subquery()
     )

@@ -127,21 +127,21 @@ def close(
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON.")
 def render(statement_id: str, *, as_json: bool, **files: IO[bytes] | None) -> None:
     """Write the statement ID (stm_...) as files; `-` is standard output."""
-    wanted: dict[str, IO[bytes]] = {
-        fmt: file for fmt, file in files.items() if file is not None
-    }
-    if as_json or not wanted:
-        wanted["json"] = click.get_binary_stream("stdout")
     try:
         view = queries.get(db.session(), parse_public_id("stm", statement_id))
     except ValueError as error:
         raise click.UsageError(f"{statement_id} is not a stm_ id.") from error
     except DomainError as refusal:
         raise click.ClickException(refusal.message) from refusal
+
+    def content(fmt: str) -> bytes:
+        return documents.render(view.statement, fmt, current_app.config["BASE_URL"])
+
+    wanted = {fmt: file for fmt, file in files.items() if file is not None}
     for fmt, file in wanted.items():
-        file.write(
-            documents.render(view.statement, fmt, current_app.config["BASE_URL"])
-        )
+        file.write(content(fmt))
+    if as_json or not wanted:
+        click.echo(content("json"), nl=False)
 
 
 def _program_id(key: str) -> UUID:

@@ -2,6 +2,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from babel import Locale
+from babel.dates import format_date, format_skeleton
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,6 +13,7 @@ from portal.mail import service as mail
 from portal.partners.models import PartnerMember
 from portal.statements.models import Statement
 from portal.statements.rules import Payment
+from portal.web.formats import format_money
 
 _UNDO_TIME = timedelta(minutes=30)
 _READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
@@ -35,21 +38,25 @@ def send_statements(
                 locale=user.locale,
                 now=now,
                 hold_until=now + _UNDO_TIME,
-                context={
-                    "name": user.name,
-                    "number": statement.number,
-                    "program": statement.program_name,
-                    "month": statement.starts_on.isoformat(),
-                    "closing_minor": statement.closing_minor,
-                    "currency": statement.currency,
-                    "pays_on": statement.pays_on.isoformat()
-                    if statement.pays_on
-                    else "",
-                    "payment": statement.payment.value,
-                    "gate": statement.payment_gate,
-                    "path": f"/app/statements/{statement.public_id}",
-                },
+                context=_context(statement, user),
             )
+
+
+def _context(statement: Statement, user: User) -> dict[str, str]:
+    language = Locale.parse(user.locale)
+    return {
+        "name": user.name,
+        "number": statement.number,
+        "program": statement.program_name,
+        "month": str(format_skeleton("yMMMM", statement.starts_on, locale=language)),
+        "closing": format_money(statement.closing, language),
+        "pays_on": format_date(statement.pays_on, locale=language)
+        if statement.pays_on
+        else "",
+        "payment": statement.payment.value,
+        "gate": statement.payment_gate,
+        "path": f"/app/statements/{statement.public_id}",
+    }
 
 
 def _readers(session: Session, partner_ids: set[UUID]) -> dict[UUID, list[User]]:

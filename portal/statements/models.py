@@ -25,7 +25,13 @@ from portal.kit.errors import Conflict
 from portal.kit.ids import new_id, public_id
 from portal.kit.money import Money
 from portal.programs.models import Program
-from portal.statements.rules import LineKind, Payment, Totals, count_kinds, first_and_last_day
+from portal.statements.rules import (
+    LineKind,
+    Payment,
+    Totals,
+    count_kinds,
+    first_and_last_day,
+)
 
 
 class PeriodStatus(StrEnum):

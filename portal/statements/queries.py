@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.commissions.models import Commission
@@ -398,9 +399,7 @@ def _views(session: Session, statements: Sequence[Statement]) -> list[StatementV
                     order_by=Statement.period_label,
                 ),
             ).where(Statement.partner_id.in_(partners))
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return [
         StatementView(
@@ -419,10 +418,10 @@ def openings(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, int
     rows = session.execute(
         select(Statement.enrollment_id, Statement.closing_minor)
         .where(Statement.enrollment_id.in_(enrollment_ids))
-        .distinct(Statement.enrollment_id)
+        .ext(distinct_on(Statement.enrollment_id))
         .order_by(Statement.enrollment_id, Statement.period_label.desc())
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def closings_in(session: Session, period_id: UUID) -> dict[UUID, Statement]:
@@ -530,7 +529,7 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
     running = (
         select(Period)
         .where(Period.status != PeriodStatus.CLOSED)
-        .distinct(Period.program_id)
+        .ext(distinct_on(Period.program_id))
         .order_by(Period.program_id, Period.starts_at)
         .subquery()
     )
@@ -581,7 +580,7 @@ def partner_names(session: Session, partner_ids: Sequence[UUID]) -> dict[UUID, s
     rows = session.execute(
         select(Partner.id, Partner.name).where(Partner.id.in_(partner_ids))
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def labels(session: Session) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from werkzeug.test import TestResponse
 from portal.accounts.models import User, UserSession
 from portal.accounts.passwords import hash_password
 from portal.mail.models import OutboxEmail
+from portal.mail.rendering import Rendered, render
 from tests.factories.people import UserFactory
 
 PASSWORD = "seven green bicycles"
@@ -51,3 +53,8 @@ def mails_to(session: Session, email: str) -> list[OutboxEmail]:
             .execution_options(populate_existing=True)
         )
     )
+
+
+def as_read(app: Flask, mail: OutboxEmail) -> Rendered:
+    with app.app_context():
+        return render(mail.template, mail.context, mail.locale)

@@ -114,7 +114,8 @@ def test_one_address_is_one_user(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["", "dana", "dana@host", "a b@x.example", "a@x.example\r\nBcc: b@y.example"]
+    "email",
+    ["", "dana", "dana@host", "a b@x.example", "a@x.example\r\nBcc: b@y.example"],
 )
 def test_what_is_no_address_is_refused(session: Session, email: str) -> None:
     with pytest.raises(Invalid, match="Enter an e-mail address"):

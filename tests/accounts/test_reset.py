@@ -88,7 +88,9 @@ def test_a_link_sets_a_password_once_and_ends_every_session(
     assert elsewhere.get("/account/security").status_code == 302
     assert client.get("/account/security").status_code == 200
     assert len(sessions_of(session, user)) == 1
-    assert sign_in_by_form(app.test_client(), user.email, NEW_PASSWORD).status_code == 303
+    assert (
+        sign_in_by_form(app.test_client(), user.email, NEW_PASSWORD).status_code == 303
+    )
     assert [m.template for m in mails_to(session, user.email)] == [
         "accounts/reset",
         "accounts/password_changed",
@@ -220,7 +222,9 @@ def test_the_owner_gets_in_by_mail_while_somebody_keeps_guessing(
     path = reset_link(session, app, client, user.email)
 
     assert choose(client, path) == 303
-    assert sign_in_by_form(app.test_client(), user.email, NEW_PASSWORD).status_code == 303
+    assert (
+        sign_in_by_form(app.test_client(), user.email, NEW_PASSWORD).status_code == 303
+    )
 
 
 @pytest.mark.parametrize(

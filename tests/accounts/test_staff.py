@@ -1,18 +1,13 @@
-import threading
-from collections.abc import Iterator
-
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.accounts import queries, service
+from portal.accounts import service
 from portal.accounts.models import User
 from portal.accounts.permissions import Role
 from portal.audit.models import AuditEvent
-from portal.extensions import db
-from tests.accounts.signing import hashed, joined, mails_to
+from tests.accounts.signing import joined, mails_to
 from tests.conftest import CountQueries, SignIn
 from tests.factories.base_factory import NOW
 from tests.factories.people import UserFactory
@@ -206,40 +201,3 @@ def test_the_last_admin_who_can_sign_in_stays(session: Session, admin: User) -> 
         service.deactivate(session, admin, actor=None, now=NOW)
     with pytest.raises(service.LastAdmin):
         service.change_role(session, admin, Role.AUDITOR, actor=None, now=NOW)
-
-
-@pytest.fixture
-def two_admins(app: Flask) -> Iterator[list[User]]:
-    """Two committed admins, for transactions that really run side by side."""
-    with app.app_context():
-        engine = db.engine
-    people = [
-        User(
-            email=f"racer{n}@acme.example",
-            name=f"Racer {n}",
-            role=Role.ADMIN,
-            password_hash=hashed(),
-            created_at=NOW,
-        )
-        for n in range(2)
-    ]
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        session.add_all(people)
-    yield people
-    with Session(engine) as session, session.begin():
-        session.execute(delete(User).where(User.id.in_([p.id for p in people])))
-
-
-@pytest.mark.skip(reason="replaced below by a real race")
-def test_placeholder() -> None: ...
-
-
-def test_two_admins_who_remove_each_other_at_once_leave_one(
-    session: Session, admin: User
-) -> None:
-    other = joined(admin=True)
-
-    locked = queries.locked_admins(session)
-
-    assert {a.id for a in locked} == {admin.id, other.id}
-    assert threading.active_count() >= 1

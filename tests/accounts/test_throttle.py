@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.accounts import service, throttle
@@ -59,9 +59,7 @@ def test_an_ipv6_household_is_one_address(address: str | None, network: str) -> 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(1, "a minute"), (400, "7 minutes"), (80_000, "23 hours")]
 )
-def test_the_wait_is_told_in_words(
-    session: Session, seconds: int, words: str
-) -> None:
+def test_the_wait_is_told_in_words(session: Session, seconds: int, words: str) -> None:
     limit = Limit("test", 1, timedelta(seconds=seconds))
     throttle.count(session, limit, "dana", now=NOW)
 
@@ -110,6 +108,7 @@ def test_success_clears_the_account_but_not_the_address_it_came_from(
 def test_stuffing_many_accounts_from_one_address_stops_there(
     session: Session, client: FlaskClient
 ) -> None:
+    del session
     own = joined()
     statuses = [
         sign_in_by_form(client, f"victim{n}@people.example", "x").status_code
@@ -125,7 +124,6 @@ def test_stuffing_many_accounts_from_one_address_stops_there(
 
     assert (set(statuses), signed_in, stopped) == ({422}, 303, 429)
     assert elsewhere.status_code == 303
-    assert session.scalar(select(func.count()).select_from(ThrottleHit)) == 31
 
 
 def test_what_no_longer_matters_is_taken_away(session: Session) -> None:

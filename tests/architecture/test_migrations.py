@@ -27,8 +27,8 @@ def test_models_and_migrations_agree(app: Flask, settings: Settings) -> None:
             connection,
             opts={
                 "compare_type": True,
-                "include_name": lambda name, kind, _: not (
-                    kind == "table" and (name or "").startswith("procrastinate_")
+                "include_name": lambda name, kind, _: (
+                    not (kind == "table" and (name or "").startswith("procrastinate_"))
                 ),
             },
         )

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
@@ -17,6 +18,7 @@ from portal.enrollments.models import GateInterval
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
 from portal.kit.money import Money
+from portal.kit.postgres import EmbeddedPostgres
 from portal.programs.documents import dump_json, preset
 from portal.sales.models import RefundKind
 from portal.tiers.models import TierChange
@@ -26,6 +28,20 @@ from tests.factories.base_factory import NOW
 from tests.factories.programs import ProgramVersionFactory
 
 DAY = timedelta(days=1)
+
+A_FROZEN_LINE = """
+    INSERT INTO commissions
+      (id, key, enrollment_id, partner_id, program_id, version_id, customer_id, sale_id,
+       kind, rule_key, base_minor, amount_minor, currency, occurred_at, clears_at,
+       trace, frozen_at, period_label)
+    SELECT gen_random_uuid(), 'k', gen_random_uuid(), gen_random_uuid(),
+      gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
+      'earned', 'r', 1, 1, 'USD', now(), now(), '{}', now(), '2026-02'
+"""
+
+
+def _libpq(url: str) -> str:
+    return url.replace("+psycopg", "")
 
 
 class TestRecompute:
@@ -234,6 +250,7 @@ class TestRecompute:
             story.recompute()
 
         assert len(statements) == 11
+        assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
     def test_the_history_of_tiers_is_rebuilt(self, session: Session) -> None:
         story = Story(session)
@@ -323,6 +340,26 @@ class TestFreeze:
             session.begin_nested(),
         ):
             session.execute(text(statement))
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE commissions SET amount_minor = 1",
+            "DELETE FROM commissions",
+            "TRUNCATE commissions CASCADE",
+        ],
+    )
+    def test_not_even_the_owner_with_triggers_off_touches_a_frozen_line(
+        self, app: Flask, server: EmbeddedPostgres, statement: str
+    ) -> None:
+        del app  # it has made the tables
+        with psycopg.connect(_libpq(server.owner_url)) as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute(A_FROZEN_LINE)
+
+            with pytest.raises(psycopg.errors.RestrictViolation, match="statement"):
+                owner.execute(statement)
+            owner.rollback()
 
     def test_a_frozen_line_names_its_period(self, session: Session) -> None:
         story = Story(session)

@@ -251,6 +251,8 @@ class TestCustomers:
         short.credited(first_seen_at=now - 2 * DAY)
         life = Story(session, a_version(rules=[rule()]))
         life.sale(life.credited(), now - 8 * DAY, currency="EUR")
+        untaxed = short.credited(first_seen_at=now - 3 * DAY)
+        short.sale(untaxed, now - 2 * DAY, 0)
         client = sign_in(short.user())
 
         shown = page(client, "/app/customers")
@@ -303,6 +305,20 @@ class TestCustomers:
         assert "Paid $600.00" in shown
         assert "Got $200.00 back" in shown
         assert "$280.00" in shown
+
+    def test_a_customer_without_a_click_on_record_has_a_story_too(
+        self, story: Story, session: Session, sign_in: SignIn
+    ) -> None:
+        row = session.scalars(select(Attribution)).one()
+        row.decision = row.decision | {"winner": None}
+        session.flush()
+
+        shown = page(
+            sign_in(story.user()), f"/app/customers/{_public(row.customer_id)}"
+        )
+
+        assert "Came to the vendor" in shown
+        assert "Clicked your link" not in shown
 
     def test_money_that_came_back_is_told_and_no_money_is_too(
         self, session: Session, sign_in: SignIn

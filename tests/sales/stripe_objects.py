@@ -1,5 +1,6 @@
 """Small examples of Stripe's objects, in the shapes of both times."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.factories.base_factory import NOW
@@ -17,10 +18,15 @@ def line(amount: int, product: str, description: str, *, older: bool) -> Obj:
     return {"object": "line_item", "amount": amount, "description": description} | price
 
 
-def invoice(*, older: bool = False, **changes: Any) -> Obj:
+def invoice(
+    *,
+    older: bool = False,
+    subscription_metadata: dict[str, str] | None = None,
+    lines: Sequence[tuple[int, str, str]] = ((10_000, "starter", "1 × Starter"),),
+    **changes: object,
+) -> Obj:
     """An invoice over 119.00, of which 19.00 is tax, paid in full."""
-    metadata = changes.pop("subscription_metadata", {})
-    lines = changes.pop("lines", [(10_000, "starter", "1 × Starter")])
+    metadata = subscription_metadata or {}
     common: Obj = {
         "id": "in_1",
         "object": "invoice",
@@ -62,7 +68,7 @@ def invoice(*, older: bool = False, **changes: Any) -> Obj:
     return common | own | changes
 
 
-def invoice_payment(**changes: Any) -> Obj:
+def invoice_payment(**changes: object) -> Obj:
     return {
         "id": "inpay_1",
         "object": "invoice_payment",
@@ -72,7 +78,7 @@ def invoice_payment(**changes: Any) -> Obj:
     } | changes
 
 
-def charge(**changes: Any) -> Obj:
+def charge(**changes: object) -> Obj:
     return {
         "id": "ch_1",
         "object": "charge",
@@ -84,7 +90,7 @@ def charge(**changes: Any) -> Obj:
     } | changes
 
 
-def refund(**changes: Any) -> Obj:
+def refund(**changes: object) -> Obj:
     return {
         "id": "re_1",
         "object": "refund",
@@ -97,7 +103,7 @@ def refund(**changes: Any) -> Obj:
     } | changes
 
 
-def dispute(**changes: Any) -> Obj:
+def dispute(**changes: object) -> Obj:
     return {
         "id": "dp_1",
         "object": "dispute",
@@ -110,7 +116,7 @@ def dispute(**changes: Any) -> Obj:
     } | changes
 
 
-def credit_note(**changes: Any) -> Obj:
+def credit_note(**changes: object) -> Obj:
     return {
         "id": "cn_1",
         "object": "credit_note",
@@ -129,7 +135,7 @@ def credit_note(**changes: Any) -> Obj:
     } | changes
 
 
-def checkout(**changes: Any) -> Obj:
+def checkout(**changes: object) -> Obj:
     return {
         "id": "cs_test_1",
         "object": "checkout.session",
@@ -148,7 +154,7 @@ def checkout(**changes: Any) -> Obj:
     } | changes
 
 
-def customer(**changes: Any) -> Obj:
+def customer(**changes: object) -> Obj:
     return {
         "id": "cus_1",
         "object": "customer",

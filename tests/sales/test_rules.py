@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,11 +31,8 @@ def test_both_shapes_of_an_invoice_say_the_same() -> None:
     assert older.charges == ("ch_1",)
     assert older.payment_intents == ("pi_1",)
     assert (current.charges, current.payment_intents) == ((), ())
-    for name in (
-        "id customer currency subscription metadata paid_minor tax_minor net_minor "
-        "occurred_at description product lines customer_email customer_name"
-    ).split():
-        assert getattr(older, name) == getattr(current, name), name
+    unnamed: dict[str, Any] = {"charges": (), "payment_intents": ()}
+    assert replace(older, **unnamed) == current
     assert current.subscription == "sub_1"
     assert current.metadata == {"gh_click": "x"}
     assert current.product == "prod_starter"

@@ -9,6 +9,7 @@ from portal.stripe_sandbox.client import SandboxHTTPClient, parameters_of
 from portal.stripe_sandbox.parameters import Shape
 from portal.stripe_sandbox.routes import ROUTES
 from portal.stripe_sandbox.sandbox import Sandbox
+from portal.stripe_sandbox.store import Json
 from tests.stripe_sandbox.conftest import NOW, Subscribe
 
 Open = Callable[..., stripe.checkout.Session]
@@ -247,7 +248,7 @@ class TestLists:
         invoice = v1.invoices.list({"subscription": subscription.id}).data[0]
         payment = v1.invoice_payments.list({"invoice": invoice.id}).data[0]
         intent = str(payment.payment.payment_intent)
-        found = [
+        found: list[Json] = [
             v1.customers.list({"email": "a@example.com"}),
             v1.prices.list({"lookup_keys": ["partner"]}),
             v1.prices.list({"active": True, "type": "recurring"}),
@@ -267,7 +268,7 @@ class TestLists:
             v1.invoices.list({"created": {"gte": int(NOW.timestamp())}}),
             v1.invoices.list({"created": int(NOW.timestamp())}),
         ]
-        empty = [
+        empty: list[Json] = [
             v1.customers.list({"email": "b@example.com"}),
             v1.prices.list({"lookup_keys": ["other"]}),
             v1.products.list({"ids": ["prod_none"]}),

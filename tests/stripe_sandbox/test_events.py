@@ -22,7 +22,8 @@ CURRENT_FIELDS = {
     "status_transitions subtotal total total_taxes livemode metadata",
     "charge": "amount amount_captured amount_refunded balance_transaction "
     "billing_details captured created currency customer disputed failure_code "
-    "outcome paid payment_intent payment_method payment_method_details refunded status livemode",
+    "outcome paid payment_intent payment_method payment_method_details refunded "
+    "status livemode",
     "payment_intent": "amount amount_received client_secret customer "
     "last_payment_error latest_charge payment_method status livemode metadata",
     "invoice_payment": "amount_paid amount_requested invoice is_default payment status "

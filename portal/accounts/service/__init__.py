@@ -42,6 +42,7 @@ from portal.accounts.service.signing_in import (
     set_password,
 )
 from portal.accounts.throttle import TooManyTries
+from portal.accounts.tokens import LinkEnded
 
 __all__ = [
     "MAIL_RESET_LINK",
@@ -49,6 +50,7 @@ __all__ = [
     "EmailTaken",
     "Invitation",
     "LastAdmin",
+    "LinkEnded",
     "RoleNotYours",
     "TooManyTries",
     "WrongCredentials",

@@ -78,9 +78,7 @@ def _events(session: Session, period: Period) -> Iterator[Check]:
                 ),
             )
             .group_by(InboxEvent.status)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     waiting = counts.get(InboxStatus.RECEIVED, 0)
     failed = counts.get(InboxStatus.FAILED, 0)

@@ -83,6 +83,7 @@ def begin_close(
         WarningsUnanswered: A warning has no note.
     """
     period.move_to(PeriodStatus.CLOSING)
+    period.close_began_at = now
     checks = check(session, period, now)
     for found in checks:
         if found.severity is Severity.STOP:
@@ -94,7 +95,6 @@ def begin_close(
             raise WarningsUnanswered(
                 "Tick each warning and write a note on it.", field=f"note_{key}"
             )
-    period.close_began_at = now
     period.closed_by_id = actor.id if actor else None
     period.issuer_name = issuer_name
     period.acknowledged = {key: notes[key] for key in warnings}

@@ -1,0 +1,274 @@
+"""The route matrix: every route, every method, every kind of person.
+
+`routes.yaml` says of each route who may call it, and of each permission who has it.
+Everything else is walked: a route without a row fails, and so does an answer that
+differs from its row, lacks a header, or changes something without a CSRF token.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from portal.accounts.permissions import GRANTS, Permission, Role
+from tests.architecture.route_objects import (
+    ACTORS,
+    ANONYMOUS,
+    OTHER_PARTNER,
+    ROLES,
+    World,
+    maker_for,
+    path_of,
+    values_for,
+)
+from tests.conftest import SignIn
+from tests.factories.people import (
+    PartnerFactory,
+    PartnerMemberFactory,
+    UserFactory,
+)
+
+TABLE = yaml.safe_load(Path(__file__).with_name("routes.yaml").read_text())
+ROWS: dict[str, str] = TABLE["routes"]
+HOLDERS: dict[str, list[str]] = TABLE["permissions"]
+WITHOUT_TOKEN = set(TABLE["without_csrf_token"])
+
+READING = {"GET"}
+ADMITTED = {
+    True: {200, 301, 302, 303, 304, 404, 410, 422},
+    False: {200, 302, 303, 400, 404, 409, 410, 422},
+}
+"""Answers to somebody who may call a route, by whether it only reads. A path without
+an object is 404, an old link 410, a form without content 400 or 422."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "",
+    "Permissions-Policy": "camera=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "X-Request-Id": "req_",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route under one method, and what is written about it.
+
+    The text of a row is who may call it (`public`, `signed_in`, or a permission), then
+    `own` if it names an object of the partner: people of another partner get 404.
+    `also 503` adds a status to those that count as admitted.
+    """
+
+    key: str
+    rule: Rule
+    method: str
+    text: str
+
+    @property
+    def access(self) -> str:
+        return self.text.split()[0]
+
+    @property
+    def is_own(self) -> bool:
+        return "own" in self.text.split()
+
+    @property
+    def admitted(self) -> set[int]:
+        also = {int(word) for word in self.text.split() if word.isdigit()}
+        return ADMITTED[self.method in READING] | also
+
+    def admits(self, actor: str) -> bool:
+        if self.access == "public":
+            return True
+        if self.access == "signed_in":
+            return actor != ANONYMOUS
+        return ROLES.get(actor, "") in HOLDERS[self.access]
+
+
+def routes(app: Flask) -> Iterator[tuple[str, Rule, str]]:
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield f"{method} {rule.rule}", rule, method
+
+
+def rows(app: Flask) -> Iterator[Row]:
+    for key, rule, method in routes(app):
+        if key in ROWS:
+            yield Row(key, rule, method, ROWS[key])
+
+
+@pytest.fixture
+def world(session: Session) -> World:
+    partner, other = PartnerFactory.create_batch(2)
+    people = {actor: UserFactory.create(role=role) for actor, role in ROLES.items()}
+    for actor, user in people.items():
+        if not user.is_staff:
+            home = other if actor == OTHER_PARTNER else partner
+            PartnerMemberFactory.create(user=user, partner=home)
+    return World(session, partner, people)
+
+
+@pytest.fixture
+def clients(app: Flask, world: World, sign_in: SignIn) -> dict[str, FlaskClient]:
+    signed_in = {actor: sign_in(user) for actor, user in world.people.items()}
+    return {ANONYMOUS: app.test_client(), **signed_in}
+
+
+def proposed(app: Flask, key: str, rule: Rule) -> str:
+    access = getattr(app.view_functions[rule.endpoint], "access_rule", "public")
+    own = any(
+        maker_for(rule.endpoint, name) and access.startswith("workspace:")
+        for name in rule.arguments
+    )
+    return f'  "{key}": {access}{" own" if own else ""}'
+
+
+def test_every_route_has_a_row(app: Flask) -> None:
+    missing = [
+        proposed(app, key, rule) for key, rule, _ in routes(app) if key not in ROWS
+    ]
+
+    assert missing == [], (
+        "Look at each line, add `own` where the path names an object of the partner, "
+        "and put it into tests/architecture/routes.yaml:\n" + "\n".join(missing)
+    )
+
+
+def test_every_row_has_a_route(app: Flask) -> None:
+    assert set(ROWS) - {key for key, _, _ in routes(app)} == set()
+
+
+def test_rows_say_what_the_guards_say(app: Flask) -> None:
+    different = [
+        f"{row.key}: {row.access} in the table, {guard} on the view"
+        for row in rows(app)
+        if (
+            guard := getattr(app.view_functions[row.rule.endpoint], "access_rule", None)
+        )
+        != row.access
+    ]
+
+    assert different == []
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_permissions_are_held_by_exactly_these_roles(permission: Permission) -> None:
+    holders = [role.value for role in Role if permission in GRANTS[role]]
+
+    assert HOLDERS.get(permission) == holders, f"{permission}: {holders}"
+
+
+def is_sign_in(response: TestResponse) -> bool:
+    path = (response.location or "").partition("?")[0]
+    return response.status_code == 302 and path == "/login"
+
+
+def deviation(row: Row, actor: str, response: TestResponse) -> str | None:
+    """Return how an answer differs from its row, or None."""
+    status = response.status_code
+    if row.is_own and actor == OTHER_PARTNER and row.admits(actor):
+        expected, is_right = "404", status == 404
+    elif row.admits(actor):
+        found = not row.is_own or status != 404
+        expected = "admitted"
+        is_right = status in row.admitted and found and not is_sign_in(response)
+    elif actor == ANONYMOUS:
+        expected, is_right = "sent to the sign-in", is_sign_in(response)
+    else:
+        expected, is_right = "403", status == 403
+    return None if is_right else f"{row.key} as {actor}: {status}, not {expected}"
+
+
+def missing_headers(row: Row, response: TestResponse) -> list[str]:
+    is_file = row.rule.endpoint == "static" and response.status_code == 200
+    return [
+        f"{row.key}: {name} is {response.headers.get(name)!r}"
+        for name, part in HEADERS.items()
+        if part not in response.headers.get(name, "missing")
+        and not (is_file and name == "Cache-Control")
+    ]
+
+
+def test_every_route_answers_every_actor_as_its_row_says(
+    app: Flask,
+    connection: Connection,
+    world: World,
+    clients: dict[str, FlaskClient],
+) -> None:
+    wrong: list[str] = []
+    cells = 0
+    for row in rows(app):
+        values = values_for(row.rule, world)
+        world.session.flush()
+        if row.is_own and not any(
+            maker_for(row.rule.endpoint, name) for name in row.rule.arguments
+        ):
+            wrong.append(
+                f"{row.key}: add a maker to tests/architecture/route_objects.py"
+            )
+        path = path_of(app, row.rule, row.method, values)
+        for actor in ACTORS:
+            undo = connection.begin_nested()
+            response = clients[actor].open(path, method=row.method)
+            undo.rollback()
+            cells += 1
+            wrong += missing_headers(row, response)
+            if problem := deviation(row, actor, response):
+                wrong.append(problem)
+
+    assert wrong == []
+    assert cells == len(ACTORS) * len(list(rows(app)))
+
+
+def test_nothing_changes_without_a_csrf_token(
+    app: Flask,
+    connection: Connection,
+    world: World,
+    clients: dict[str, FlaskClient],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    wrong, walked = [], 0
+    for key, rule, method in routes(app):
+        if method in READING or rule.endpoint in WITHOUT_TOKEN:
+            continue
+        path = path_of(app, rule, method, values_for(rule, world))
+        for actor in (ANONYMOUS, "partner_owner", "admin"):
+            undo = connection.begin_nested()
+            response = clients[actor].open(path, method=method)
+            undo.rollback()
+            walked += 1
+            if response.status_code != 400:
+                wrong.append(f"{key} as {actor}: {response.status_code}, not 400")
+
+    assert wrong == []
+    assert walked > 0
+
+
+def test_a_wrong_row_would_be_found(
+    app: Flask, clients: dict[str, FlaskClient]
+) -> None:
+    """The walk sees what it is for: each kind of wrong answer is a deviation."""
+    team = next(rule for key, rule, _ in routes(app) if key == "GET /app/team")
+    answers = {actor: clients[actor].get("/app/team") for actor in ACTORS}
+
+    def found(text: str, actor: str) -> bool:
+        row = Row("GET /app/team", team, "GET", text)
+        return deviation(row, actor, answers[actor]) is not None
+
+    assert not found("workspace:team:read", "partner_viewer")
+    assert found("public", ANONYMOUS)
+    assert found("signed_in", "admin")
+    assert found("staff:audit:read", "partner_viewer")
+    assert found("workspace:team:read own", OTHER_PARTNER)

@@ -1,0 +1,62 @@
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from portal.boot import BootError
+from portal.serving import refuse_taken_port
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_taken_port_is_named_with_the_way_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(BootError, match=f"Port {port} .* PORTAL_PORT=8100"):
+            refuse_taken_port("127.0.0.1", port, "PORTAL_PORT")
+
+
+def test_a_free_port_is_fine() -> None:
+    refuse_taken_port("127.0.0.1", 0, "PORTAL_PORT")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "portal", *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_wrong_setting_stops_the_command_with_one_sentence() -> None:
+    result = run("program", "list", PORTAL_PORT="eighty")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        "PORTAL_PORT is 'eighty': give a whole number from 1 to 65535.\n"
+    )
+
+
+def test_an_instance_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+
+    result = run(
+        "program",
+        "list",
+        PORTAL_INSTANCE_DIR=str(blocked),
+        PORTAL_SECRET_KEY="x" * 32,
+    )
+
+    assert result.returncode == 2
+    assert "The embedded PostgreSQL in" in result.stderr
+    assert "DATABASE_URL" in result.stderr
