@@ -31,6 +31,8 @@ from portal.commissions import cli as commissions_cli
 from portal.commissions import tasks as _commissions  # noqa: F401 - its tasks
 from portal.commissions import views as commissions_views
 from portal.config import Settings
+from portal.dashboard import admin_views as dashboard_admin_views
+from portal.dashboard import views as dashboard_views
 from portal.enrollments import views as enrollments_views
 from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
@@ -92,6 +94,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     tracking_blueprint.bp,
     webhooks_views.bp,
     webhooks_admin_views.bp,
+    dashboard_views.bp,
+    dashboard_admin_views.bp,
 )
 COMMANDS: tuple[Command, ...] = (
     accounts_cli.group,

@@ -28,6 +28,7 @@ from portal.programs.definition import (
     QuestionKind,
     storable,
 )
+from portal.web.forms import choices
 
 ANSWER_PREFIX = "q-"
 """In front of a question's key in its form, so that no key meets a name of ours."""
@@ -64,10 +65,9 @@ class StartForm(Form):
     def for_program(self, join: Join) -> "StartForm":
         """Ask for the country only where the program limits it."""
         if join.countries:
-            self.country.choices = [
-                ("", str(_("Choose"))),
-                *words.country_choices(),
-            ]
+            self.country.choices = choices(
+                [("", _("Choose")), *words.country_choices()]
+            )
         else:
             del self.country
         return self
@@ -169,7 +169,7 @@ class RejectForm(NoteForm):
     reason = RadioField(
         _("Reason"),
         [DataRequired(_("Choose a reason."))],
-        choices=[(key.value, label) for key, label in words.REASONS.items()],
+        choices=choices([(key.value, label) for key, label in words.REASONS.items()]),
     )
 
 
@@ -239,8 +239,8 @@ def _field(question: Question, join: Join) -> Any:  # noqa: ANN401 - an unbound 
             kind = URLField
         case QuestionKind.COUNTRY:
             kind = SelectField
-            choices = [("", str(_("Choose"))), *words.country_choices(join.countries)]
-            settings |= {"choices": choices, "validate_choice": False}
+            countries = [("", _("Choose")), *words.country_choices(join.countries)]
+            settings |= {"choices": choices(countries), "validate_choice": False}
         case QuestionKind.NUMBER:
             attributes |= {"inputmode": "numeric", "autocomplete": "off"}
             kind = StringField
@@ -255,5 +255,5 @@ def _field(question: Question, join: Join) -> Any:  # noqa: ANN401 - an unbound 
     return kind(label, checks, render_kw=attributes, **settings)
 
 
-def _choices(question: Question) -> list[tuple[str, str]]:
-    return [(choice.key, choice.label) for choice in question.choices]
+def _choices(question: Question) -> list[Any]:
+    return choices([(choice.key, choice.label) for choice in question.choices])

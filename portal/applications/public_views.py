@@ -377,16 +377,16 @@ def _render_conflict(
 ) -> ResponseReturnValue:
     """Show both answers and let the applicant choose."""
     application = access.opened(db.session(), reference)
-    here = typed_answers(asked, form)
+    typed = typed_answers(asked, form)
     page = render_template(
         "applications/public/conflict.html",
         application=application,
         step=asked,
         differing=[q for q in asked.questions if q.key in keys],
-        here=here,
-        typed=[
+        typed=typed,
+        pairs=[
             (ANSWER_PREFIX + key, text)
-            for key, answer in here.items()
+            for key, answer in typed.items()
             for text in (answer if isinstance(answer, list) else [answer])
         ],
         shown_answer=words.shown_answer,

@@ -151,7 +151,7 @@ def counts(session: Session) -> dict[ApplicationStatus, int]:
         .where(Application.status != ApplicationStatus.DRAFT)
         .group_by(Application.status)
     )
-    found: dict[ApplicationStatus, int] = dict(row.tuple() for row in rows)
+    found: dict[ApplicationStatus, int] = dict(rows.all())
     return {
         s: found.get(s, 0)
         for s in ApplicationStatus
@@ -204,8 +204,7 @@ def trail(session: Session, application_id: UUID) -> list[TrailEntry]:
         .order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
     )
     return [
-        TrailEntry(event.action, event.at, name, event.details)
-        for event, name in (row.tuple() for row in rows)
+        TrailEntry(event.action, event.at, name, event.details) for event, name in rows
     ]
 
 
@@ -245,5 +244,5 @@ def _earlier(session: Session, application: Application) -> tuple[Earlier, ...]:
     )
     return tuple(
         Earlier(reference, status, is_same_email=email == application.email)
-        for reference, status, email in (row.tuple() for row in rows)
+        for reference, status, email in rows
     )

@@ -39,8 +39,7 @@ def every_event(session: Session, wanted: Filter) -> Iterator[Entry]:
     """Yield the whole trail, the oldest first, a thousand rows at a time."""
     statement = _matching(wanted).order_by(AuditEvent.at, AuditEvent.id)
     with session.execute(statement, execution_options={"yield_per": 1_000}) as result:
-        for event, user in result:
-            yield event, user
+        yield from ((event, user) for event, user in result)
 
 
 def actors(session: Session) -> Sequence[User]:

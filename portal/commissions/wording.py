@@ -7,7 +7,7 @@ from portal.commissions.models import Commission
 from portal.commissions.rules import masked_customer
 from portal.kit.ids import public_id
 from portal.kit.money import Money
-from portal.programs.definition import BandMode, Rule
+from portal.programs.definition import BandMode, ProgramDefinition, Rule
 from portal.sales.models import Customer
 from portal.web.formats import date_text, format_money, money_text, percent_bps
 
@@ -48,13 +48,19 @@ def customer_label(customer: Customer) -> str:
     return masked_customer(customer.name, customer.email, public_id("cus", customer.id))
 
 
-def rule_in_words(rule: Rule, currency: str, formats: Formats = FORMATS) -> list[str]:
+def rule_in_words(
+    rule: Rule, definition: ProgramDefinition, formats: Formats = FORMATS
+) -> list[str]:
     """Return what a rule pays, one sentence for each band or level."""
     _ = formats.gettext
-    if rule.rate_bps_by_tier:
+    if rule.rate_bps_by_tier and definition.tiers:
         return [
-            _("%(rate)s on the level %(level)s", rate=formats.rate(rate), level=level)
-            for level, rate in rule.rate_bps_by_tier.items()
+            _(
+                "%(rate)s on the level %(level)s",
+                rate=formats.rate(rule.rate_bps_by_tier[level.key]),
+                level=level.name,
+            )
+            for level in definition.tiers.levels
         ]
     if len(rule.bands) == 1:
         return [_("%(rate)s of net sales", rate=formats.rate(rule.bands[0].rate_bps))]
@@ -67,7 +73,7 @@ def rule_in_words(rule: Rule, currency: str, formats: Formats = FORMATS) -> list
         message
         % {
             "rate": formats.rate(band.rate_bps),
-            "low": formats.money(band.from_minor, currency),
+            "low": formats.money(band.from_minor, definition.currency),
         }
         for band in rule.bands
     ]

@@ -65,6 +65,9 @@ class Enrollment(Base):
         default=EnrollmentStatus.PENDING, index=True
     )
     joined_at: Mapped[datetime]
+    tier: Mapped[str | None]
+    """The level the partner is at now, for the price of the fee; kept by `tiers`,
+    which has the history. None: no sale yet, or no tiers."""
 
     partner: Mapped[Partner] = relationship(lazy="raise")
     version: Mapped[ProgramVersion] = relationship(lazy="raise")

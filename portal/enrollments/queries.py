@@ -157,4 +157,4 @@ def signatures(
         .where(AgreementAcceptance.enrollment_id == enrollment_id)
         .order_by(AgreementAcceptance.accepted_at.desc())
     )
-    return [(acceptance, name) for acceptance, name in (row.tuple() for row in rows)]
+    return [(acceptance, name) for acceptance, name in rows]

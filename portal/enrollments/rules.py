@@ -8,7 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from portal.programs.definition import Blocks, Gate
+from portal.programs.definition import Blocks, Gate, GateKind
+
+STOPPED = "*stopped"
+"""Key of the intervals in which staff had suspended or ended the enrollment. No gate
+of a program can be called so."""
+
+STANDING = Gate(
+    key="standing",
+    kind=GateKind.REVIEW,
+    title="Be in good standing",
+    blocks=(Blocks.EARN,),
+)
+"""What a stopped enrollment lacks: its links redirect, and its sales earn nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +93,12 @@ def unmet(statuses: Sequence[GateStatus], blocks: Blocks) -> list[GateStatus]:
 def unmet_at(
     gates: Sequence[Gate], history: History, blocks: Blocks, moment: datetime
 ) -> list[Gate]:
-    """Return the gates that kept the partner from `blocks` at a past moment."""
-    return [
+    """Return the gates that kept the partner from `blocks` at a past moment.
+
+    While staff had stopped the enrollment, that comes first.
+    """
+    stopped = any(interval.holds(moment) for interval in history.get(STOPPED, ()))
+    return [STANDING] * (stopped and blocks in STANDING.blocks) + [
         gate
         for gate in gates
         if blocks in gate.blocks

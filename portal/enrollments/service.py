@@ -220,6 +220,7 @@ def suspend(
 ) -> None:
     """Stop an enrollment for now; its links keep redirecting but do not earn."""
     enrollment.move_to(EnrollmentStatus.SUSPENDED)
+    _stop(session, enrollment, now=now)
     audit.record(
         session, "enrollment.suspended", enrollment.id, actor=actor, at=now, why=reason
     )
@@ -235,6 +236,9 @@ def resume(
 ) -> None:
     """Let a suspended enrollment go on, active if its gates are met."""
     enrollment.move_to(EnrollmentStatus.PENDING)
+    stopped = _current(session, enrollment, rules.STOPPED, now)
+    if stopped is not None:
+        stopped.met_until = now
     audit.record(
         session, "enrollment.resumed", enrollment.id, actor=actor, at=now, why=reason
     )
@@ -251,6 +255,7 @@ def terminate(
 ) -> None:
     """End an enrollment for good."""
     enrollment.move_to(EnrollmentStatus.TERMINATED)
+    _stop(session, enrollment, now=now)
     audit.record(
         session, "enrollment.terminated", enrollment.id, actor=actor, at=now, why=reason
     )
@@ -273,6 +278,16 @@ def reevaluate(session: Session, enrollment: Enrollment, *, now: datetime) -> No
     else:
         return
     audit.record(session, action, enrollment.id, actor=None, at=now)
+
+
+def _stop(session: Session, enrollment: Enrollment, *, now: datetime) -> None:
+    """Keep since when the enrollment is stopped; rating asks for the past too."""
+    if _current(session, enrollment, rules.STOPPED, now) is None:
+        session.add(
+            GateInterval(
+                enrollment_id=enrollment.id, gate_key=rules.STOPPED, met_from=now
+            )
+        )
 
 
 def _current(

@@ -41,7 +41,7 @@ def index() -> ResponseReturnValue:
             {
                 "enrollment": enrollment,
                 "fee": fee,
-                "price": Money(fee.minor_for(None), fee.currency),
+                "price": Money(fee.minor_for(enrollment.tier), fee.currency),
                 "current": current or (mine[0] if mine else None),
                 "can_pay": current is None or current.status is FeeStatus.PENDING,
             }
@@ -67,7 +67,9 @@ def pay(enrollment_id: UUID) -> ResponseReturnValue:
         enrollment = enrollments.get(
             session, enrollment_id, partner_id=partner_id, lock=True
         )
-        begun = service.begin(session, enrollment, tier=None, actor=user, now=utc_now())
+        begun = service.begin(
+            session, enrollment, tier=enrollment.tier, actor=user, now=utc_now()
+        )
         subscription_id = begun.id
         amount, interval = begun.amount, begun.interval
         product = f"{enrollment.version.definition.name} · {_fee_title(enrollment)}"

@@ -7,7 +7,10 @@ import css_inline
 from flask import current_app, render_template
 from flask_babel import force_locale
 
-_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False)
+_INLINER = css_inline.CSSInliner(
+    keep_style_tags=True,  # dark colours cannot stand on an element
+    load_remote_stylesheets=False,
+)
 
 
 @dataclass(frozen=True, slots=True)

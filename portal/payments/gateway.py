@@ -58,7 +58,7 @@ def verified_event(
         raise ForgedEvent("The signature is too old or from the future.")
     try:
         event = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ForgedEvent("The body is not JSON.") from error
     if not isinstance(event, dict):
         raise ForgedEvent("The body is not an event.")

@@ -31,6 +31,7 @@ def rebuild(
         now: Up to when.
     """
     wanted = _wanted(enrollment, definition, events, now)
+    enrollment.tier = wanted[max(wanted)][0] if wanted else None
     for row in queries.history(session, enrollment.id):
         given = (row.tier, row.metric_value, row.reason)
         if wanted.get(row.from_at) == given:

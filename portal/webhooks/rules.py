@@ -34,7 +34,8 @@ def checked_event(data: object, *, livemode: bool) -> dict[str, Any]:
     if not isinstance(created, int) or not 0 < created < 2**32:
         raise NotAnEvent("The event does not say when it was created.")
     content = event.get("data")
-    if not isinstance(content, dict) or not isinstance(content.get("object"), dict):
+    about = content.get("object") if isinstance(content, dict) else None
+    if not isinstance(about, dict) or not isinstance(about.get("object"), str):
         raise NotAnEvent("The event is about nothing.")
     if event.get("livemode") is not livemode:
         wanted = "real payments" if livemode else "test payments"

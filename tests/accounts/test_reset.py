@@ -57,7 +57,8 @@ def test_the_request_does_the_same_work_for_everybody(
 
     jobs = session.execute(
         text(
-            "SELECT task_name, args ->> 'email' FROM procrastinate_jobs ORDER BY id DESC"
+            "SELECT task_name, args ->> 'email' FROM procrastinate_jobs "
+            "ORDER BY id DESC"
         )
     ).all()[:2]
     assert [tuple(job) for job in reversed(jobs)] == [

@@ -17,6 +17,8 @@ from portal.accounts.permissions import Role
 from portal.kit.ids import new_id
 from portal.partners.models import Partner
 from tests.factories.people import PartnerMemberFactory, UserFactory
+from tests.factories.programs import EnrollmentFactory
+from tests.factories.tracking import ReferralLinkFactory
 
 FOREIGN: frozenset[str] = frozenset()
 """Views of libraries, which wear no guard of ours."""
@@ -53,10 +55,29 @@ def _staff(world: World) -> object:
     return UserFactory.create(finance=True).id
 
 
+def _enrollment(world: World) -> object:
+    return EnrollmentFactory.create(partner=world.partner).id
+
+
+def _link(world: World) -> object:
+    return ReferralLinkFactory.create(enrollment__partner=world.partner).id
+
+
 MAKERS: dict[str, Maker] = {
     "accounts_admin:user_id": _staff,
+    "dashboard:enrollment_id": _enrollment,
+    "enrollments:enrollment_id": _enrollment,
+    "fees:enrollment_id": _enrollment,
     "partners:user_id": _member,
+    "tracking:link_id": _link,
 }
+
+
+SAMPLES: Mapping[str, object] = {
+    "IntegerConverter": 1,
+    "ReferenceConverter": "APP-222222",
+}
+"""Texts that a converter takes, where nothing has that name."""
 
 
 def maker_for(endpoint: str, argument: str) -> Maker | None:
@@ -68,7 +89,7 @@ def maker_for(endpoint: str, argument: str) -> Maker | None:
 def values_for(rule: Rule, world: World) -> dict[str, object]:
     """Return a value for every argument of a route."""
     values: dict[str, object] = {}
-    for argument in rule.arguments:
+    for argument in rule.arguments & set(rule._converters):  # others have defaults
         maker = maker_for(rule.endpoint, argument)
         values[argument] = maker(world) if maker else _nothing(rule, argument)
     return values
@@ -76,11 +97,13 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
 
 def _nothing(rule: Rule, argument: str) -> object:
     converter = type(rule._converters[argument]).__name__
+    if converter in SAMPLES:
+        return SAMPLES[converter]
     if converter in {"UUIDConverter", "PublicIdConverter"}:
         return new_id()
     if converter == "AnyConverter":
         return next(iter(rule._converters[argument].items))  # type: ignore[attr-defined]  # its choices
-    return 1 if converter == "IntegerConverter" else "none-such"
+    return "none-such"
 
 
 def path_of(app: Flask, rule: Rule, method: str, values: dict[str, object]) -> str:

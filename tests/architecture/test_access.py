@@ -1,6 +1,6 @@
 """Who may call what is said once, on each view, and nobody is let in by accident."""
 
-import inspect
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -18,17 +18,34 @@ PUBLIC_SURFACE = {
     "accounts.reset_submitted",
     "accounts.sign_in",
     "accounts.sign_in_submitted",
+    "applications.check",
+    "applications.check_email",
+    "applications.confirm",
+    "applications.enter_code",
+    "applications.resend",
+    "applications.save_step",
+    "applications.sent",
+    "applications.start",
+    "applications.step",
+    "applications.tasks",
+    "applications_status.reply",
+    "applications_status.show",
+    "applications_status.withdraw",
+    "certification_public.ask",
     "certification_public.verify",
-    "certification_public.verify_number",
     "programs.detail",
     "programs.home",
+    "statements_public.verify",
     "static",
+    "tracking.follow",
     "web.components",
+    "web.example_job",
     "web.favicon",
     "web.healthz",
     "web.readyz",
     "web.set_shortcuts",
     "web.set_theme",
+    "webhooks.stripe",
 }
 """What anyone on the internet may call. A longer list needs a thought, then a line."""
 
@@ -48,17 +65,14 @@ def test_every_view_wears_exactly_one_guard(app: Flask) -> None:
 
 
 def test_the_guard_is_the_outermost_decorator(app: Flask) -> None:
-    """A decorator above it would copy the mark and run before the check."""
-    guards = {"portal.accounts.access", "portal.web.access_rule"}
+    """A decorator above it would run before the check."""
     wrong = [
         endpoint
         for endpoint, view in app.view_functions.items()
-        if getattr(view, "access_rule", None) not in {None, PUBLIC}
-        and inspect.unwrap(view, stop=lambda f: not hasattr(f, "__wrapped__"))
-        and view.__code__.co_filename.rpartition("/")[2] != "access.py"
+        if getattr(view, "access_rule", PUBLIC) != PUBLIC
+        and Path(view.__code__.co_filename).name != "access.py"
     ]
 
-    assert guards
     assert wrong == []
 
 

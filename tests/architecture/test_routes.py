@@ -5,14 +5,13 @@ Everything else is walked: a route without a row fails, and so does an answer th
 differs from its row, lacks a header, or changes something without a CSRF token.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
@@ -119,10 +118,27 @@ def world(session: Session) -> World:
     return World(session, partner, people)
 
 
+Ask = Callable[[str, str, str], TestResponse]
+
+
 @pytest.fixture
-def clients(app: Flask, world: World, sign_in: SignIn) -> dict[str, FlaskClient]:
-    signed_in = {actor: sign_in(user) for actor, user in world.people.items()}
-    return {ANONYMOUS: app.test_client(), **signed_in}
+def ask(app: Flask, connection: Connection, world: World, sign_in: SignIn) -> Ask:
+    """Return how an actor sends one request, of which nothing remains."""
+    cookies = {
+        actor: sign_in(user).get_cookie("session")
+        for actor, user in world.people.items()
+    }
+
+    def ask(actor: str, method: str, path: str) -> TestResponse:
+        client = app.test_client()
+        if cookie := cookies.get(actor):
+            client.set_cookie("session", cookie.value)
+        undo = connection.begin_nested()
+        response = client.open(path, method=method, buffered=True)
+        undo.rollback()
+        return response
+
+    return ask
 
 
 def proposed(app: Flask, key: str, rule: Rule) -> str:
@@ -202,9 +218,8 @@ def missing_headers(row: Row, response: TestResponse) -> list[str]:
 
 def test_every_route_answers_every_actor_as_its_row_says(
     app: Flask,
-    connection: Connection,
     world: World,
-    clients: dict[str, FlaskClient],
+    ask: Ask,
 ) -> None:
     wrong: list[str] = []
     cells = 0
@@ -219,9 +234,7 @@ def test_every_route_answers_every_actor_as_its_row_says(
             )
         path = path_of(app, row.rule, row.method, values)
         for actor in ACTORS:
-            undo = connection.begin_nested()
-            response = clients[actor].open(path, method=row.method)
-            undo.rollback()
+            response = ask(actor, row.method, path)
             cells += 1
             wrong += missing_headers(row, response)
             if problem := deviation(row, actor, response):
@@ -233,9 +246,8 @@ def test_every_route_answers_every_actor_as_its_row_says(
 
 def test_nothing_changes_without_a_csrf_token(
     app: Flask,
-    connection: Connection,
     world: World,
-    clients: dict[str, FlaskClient],
+    ask: Ask,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
@@ -245,9 +257,7 @@ def test_nothing_changes_without_a_csrf_token(
             continue
         path = path_of(app, rule, method, values_for(rule, world))
         for actor in (ANONYMOUS, "partner_owner", "admin"):
-            undo = connection.begin_nested()
-            response = clients[actor].open(path, method=method)
-            undo.rollback()
+            response = ask(actor, method, path)
             walked += 1
             if response.status_code != 400:
                 wrong.append(f"{key} as {actor}: {response.status_code}, not 400")
@@ -256,12 +266,10 @@ def test_nothing_changes_without_a_csrf_token(
     assert walked > 0
 
 
-def test_a_wrong_row_would_be_found(
-    app: Flask, clients: dict[str, FlaskClient]
-) -> None:
+def test_a_wrong_row_would_be_found(app: Flask, ask: Ask) -> None:
     """The walk sees what it is for: each kind of wrong answer is a deviation."""
     team = next(rule for key, rule, _ in routes(app) if key == "GET /app/team")
-    answers = {actor: clients[actor].get("/app/team") for actor in ACTORS}
+    answers = {actor: ask(actor, "GET", "/app/team") for actor in ACTORS}
 
     def found(text: str, actor: str) -> bool:
         row = Row("GET /app/team", team, "GET", text)

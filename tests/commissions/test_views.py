@@ -216,7 +216,7 @@ class TestLine:
 
         assert "20% of the net sales from $500.00 on" in shown[0]
         assert "20% of all net sales once they reach $500.00" in shown[1]
-        assert "25% on the level starter" in shown[2]
+        assert "25% on the level Starter" in shown[2]
 
     def test_another_partners_line_is_no_such_page(
         self, story: Story, session: Session, sign_in: SignIn

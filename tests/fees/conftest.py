@@ -30,7 +30,7 @@ def deliver(app: Flask, session: Session, sandbox: Sandbox) -> Deliver:
     told: set[str] = set()
 
     def deliver() -> None:
-        followed = set()
+        followed: set[str] = set()
         for event in sandbox.events():
             if event["id"] in told:
                 continue
@@ -40,7 +40,8 @@ def deliver(app: Flask, session: Session, sandbox: Sandbox) -> Deliver:
                 webhook_events.act(session, dict(event), now=sandbox.clock)
                 session.flush()
                 named = queries.stripe_subscription_of(session, stripe_object)
-                followed |= {named} - {None}
+                if named is not None:
+                    followed.add(named)
         for subscription_id in followed:
             with app.app_context():
                 tasks.follow(subscription_id)

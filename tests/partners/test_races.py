@@ -33,11 +33,12 @@ ROUNDS = 20
 @pytest.fixture(scope="module")
 def engine(app: Flask, settings: Settings) -> Iterator[Engine]:
     with throwaway_server() as server:
-        urls = {
-            "database_url": server.app_url,
-            "database_owner_url": server.owner_url,
-        }
-        other = create_app(replace(settings, **urls))
+        own = replace(
+            settings,
+            database_url=server.app_url,
+            database_owner_url=server.owner_url,
+        )
+        other = create_app(own)
         jobs.bind(app)
         with other.app_context():
             flask_migrate.upgrade()

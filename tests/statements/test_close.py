@@ -30,6 +30,7 @@ from tests.commissions.story import LONG_AGO, Story, a_version
 from tests.factories.base_factory import NOW
 from tests.factories.people import UserFactory
 from tests.factories.programs import EnrollmentFactory, ProgramFactory
+from tests.factories.sales import SaleFactory
 from tests.statements.books import (
     a_month,
     a_period,
@@ -409,12 +410,16 @@ class TestStatement:
         story = Story(session)
         january = a_month(story)
         customer = story.credited(first_seen_at=at("2026-01-02"), name=None, email=None)
-        checkout = story.sale(customer, at("2026-01-11"), 1_000)
-        checkout.external_id = "cs_1"
-        odd = story.sale(customer, at("2026-01-12"), 1_000)
-        odd.external_id = "odd_1"
-        story.refund(checkout, at("2026-01-13"), 1_001, RefundKind.DISPUTE)
-        story.refund(checkout, at("2026-01-14"), -1_001, RefundKind.DISPUTE_WON)
+        checkout = SaleFactory.create(
+            customer=customer, external_id="cs_1", occurred_at=at("2026-01-11")
+        )
+        SaleFactory.create(
+            customer=customer, external_id="odd_1", occurred_at=at("2026-01-12")
+        )
+        story.refund(checkout, at("2026-01-13"), 11_900, RefundKind.DISPUTE)
+        story.refund(checkout, at("2026-01-14"), -11_900, RefundKind.DISPUTE_WON)
+        story.refund(checkout, at("2026-01-15"), 900)
+        story.refund(checkout, at("2026-01-16"), -900, RefundKind.REFUND_FAILED)
         story.recompute()
 
         [statement] = close(session, january)
@@ -425,6 +430,8 @@ class TestStatement:
             "Sale odd_1",
             "Dispute of cs_1",
             "Won dispute over cs_1",
+            "Refund of cs_1",
+            "Failed refund of cs_1",
         ]
         assert statement.lines[1].customer == customer.external_id
 

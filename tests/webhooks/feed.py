@@ -1,7 +1,7 @@
 """Events in, rows out."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -101,15 +101,14 @@ def busy_account(
     )
 
     def subscribe(name: str, **more: Any) -> str:  # noqa: ANN401 - any parameter
-        opened = client.v1.checkout.sessions.create(
-            {
-                "mode": "subscription",
-                "line_items": [{"price": price.id, "quantity": 1}],
-                "success_url": "https://vendor.example/thanks",
-                "cancel_url": "https://vendor.example/",
-                **more,
-            }
-        )
+        params: Any = {
+            "mode": "subscription",
+            "line_items": [{"price": price.id, "quantity": 1}],
+            "success_url": "https://vendor.example/thanks",
+            "cancel_url": "https://vendor.example/",
+            **more,
+        }
+        opened = client.v1.checkout.sessions.create(params)
         done = sandbox.complete_checkout(
             opened.id, name=name, email=f"{len(name)}@buyers.example"
         )
@@ -163,7 +162,3 @@ def busy_account(
         {"invoice": paid.id, "out_of_band_amount": 17, "amount": 17}
     )
     return sandbox.events()
-
-
-def shown(rows: Sequence[object]) -> list[str]:
-    return [str(row) for row in rows]

@@ -67,7 +67,9 @@ def save_answers(
     _require_draft(application)
     keep = rules.keepable(step, answers, application.definition.join)
     changed = {
-        key: answers[key] for key in keep if application.answer(key) != answers[key]
+        key: answers[key]
+        for key in keep
+        if (application.answer(key) or "") != (answers[key] or "")
     }
     conflicts = tuple(
         question.key

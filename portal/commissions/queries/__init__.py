@@ -5,6 +5,7 @@ from portal.commissions.queries.customers import (
     CustomerView,
     customer_for_partner,
     customers_of_partner,
+    earns_until,
 )
 from portal.commissions.queries.lines import (
     EVERYTHING,
@@ -30,6 +31,7 @@ __all__ = [
     "Totals",
     "customer_for_partner",
     "customers_of_partner",
+    "earns_until",
     "get",
     "get_for_partner",
     "of_enrollment",

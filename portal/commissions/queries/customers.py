@@ -134,7 +134,7 @@ def _views(session: Session, attributions: Sequence[Attribution]) -> list[Custom
                     paid[row.customer_id, definition.currency], definition.currency
                 ),
                 earned=Money(earned[place], definition.currency),
-                earns_until=_earns_until(definition, first_sale_at),
+                earns_until=earns_until(definition, first_sale_at),
             )
         )
     return views
@@ -171,9 +171,10 @@ def _paid(
     return paid, first
 
 
-def _earns_until(
+def earns_until(
     definition: ProgramDefinition, first_sale_at: datetime | None
 ) -> datetime | None:
+    """Return when a customer's sales stop earning; none for life, or without sale."""
     if first_sale_at is None:
         return None
     longest = 0

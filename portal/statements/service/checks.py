@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import flask_babel
-from sqlalchemy import Integer, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal.commissions.calculation.facts import Outcome
 from portal.commissions.models import Commission
 from portal.kit.money import Money
 from portal.payments.models import InboxEvent, InboxStatus
 from portal.programs.models import ProgramVersion
+from portal.sales.models import Sale
 from portal.statements import queries
 from portal.statements.models import Period
 from portal.statements.rules import Check, Severity
@@ -123,19 +125,17 @@ def _events(session: Session, period: Period) -> Iterator[Check]:
 
 
 def _other_currency(session: Session, period: Period) -> Iterator[Check]:
-    outcome = Commission.trace["outcome"].as_string()
-    net = func.sum(Commission.trace["sale_net_minor"].as_string().cast(Integer))
+    unrated = select(Commission.sale_id).where(
+        Commission.program_id == period.program_id,
+        Commission.frozen_at.is_(None),
+        Commission.clears_at < period.ends_at,
+        Commission.trace["outcome"].as_string() == Outcome.OTHER_CURRENCY,
+    )
     rows = session.execute(
-        select(Commission.trace["base_currency"].as_string(), func.count(), net)
-        .where(
-            Commission.program_id == period.program_id,
-            Commission.frozen_at.is_(None),
-            Commission.clears_at < period.ends_at,
-            outcome == "other_currency",
-            Commission.refund_id.is_(None),
-        )
-        .group_by(Commission.trace["base_currency"].as_string())
-        .order_by(Commission.trace["base_currency"].as_string())
+        select(Sale.currency, func.count(), func.sum(Sale.net_minor))
+        .where(Sale.id.in_(unrated))
+        .group_by(Sale.currency)
+        .order_by(Sale.currency)
     ).all()
     for currency, count, total in rows:
         yield Check(

@@ -1,0 +1,164 @@
+"""The one thing that a partner should know or do now."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from uuid import UUID
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from flask_babel.speaklater import LazyString
+
+from portal.accounts.permissions import Permission
+from portal.dashboard.queries.home import Standing
+from portal.enrollments.models import EnrollmentStatus
+from portal.enrollments.rules import GateStatus
+from portal.enrollments.steps import next_step, page_of
+from portal.kit.money import Money
+from portal.programs.definition import GateKind
+from portal.statements.models import Statement
+from portal.web.formats import date_text, month
+
+Allowed = Callable[[str], bool]
+
+_WHO_MEETS: Mapping[GateKind, Permission] = MappingProxyType(
+    {
+        GateKind.AGREEMENT: Permission.AGREEMENT_ACCEPT,
+        GateKind.CERTIFICATION: Permission.CERTIFICATION_TAKE,
+        GateKind.FEE: Permission.BILLING_PAY,
+    }
+)
+"""What a person needs to meet a gate of this kind; the others are not theirs."""
+_BUTTONS: Mapping[GateKind, LazyString] = MappingProxyType(
+    {
+        GateKind.AGREEMENT: lazy_gettext("Read and accept"),
+        GateKind.CERTIFICATION: lazy_gettext("Go to the exam"),
+        GateKind.FEE: lazy_gettext("Pay the fee"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button; the first of a banner is its main one."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """What to show at the top; `tone` as in the macro, `amount` beside the title."""
+
+    title: str
+    body: str
+    actions: tuple[Action, ...] = ()
+    tone: str | None = None
+    amount: Money | None = None
+
+
+def stopped(standings: Sequence[Standing]) -> Banner | None:
+    """Return the news that staff paused the partner in a program."""
+    for standing in standings:
+        if standing.enrollment.status is EnrollmentStatus.SUSPENDED:
+            return Banner(
+                title=_("%(program)s: paused", program=standing.program_name),
+                body=_("We have paused your place in this program. Write to us."),
+                tone="bad",
+            )
+    return None
+
+
+def unpaid_fee(
+    standings: Sequence[Standing], past_due: Collection[UUID], allowed: Allowed
+) -> Banner | None:
+    """Return the news that the payment of a fee failed."""
+    for standing in standings:
+        if standing.is_running and standing.enrollment.id in past_due:
+            pays = allowed(Permission.BILLING_PAY)
+            label = _("Pay now") if pays else _("See the fee")
+            return Banner(
+                title=_("The payment of your fee failed"),
+                body=_(
+                    "%(program)s: bring your card up to date, so that you go on "
+                    "earning.",
+                    program=standing.program_name,
+                ),
+                actions=(Action(label, url_for("fees.index")),),
+                tone="bad",
+            )
+    return None
+
+
+def gate_to_meet(standings: Sequence[Standing], allowed: Allowed) -> Banner | None:
+    """Return the next step in the first program in which this person can do one."""
+    for standing in standings:
+        status = next_step(standing.statuses) if standing.is_running else None
+        if status is None:
+            continue
+        permission = _WHO_MEETS.get(status.gate.kind)
+        if permission is not None and not allowed(permission):
+            continue
+        return _of_gate(standing, status)
+    return None
+
+
+def _of_gate(standing: Standing, status: GateStatus) -> Banner:
+    address = page_of(standing.enrollment, status)
+    body = _("The next step in %(program)s.", program=standing.program_name)
+    if address is None:
+        body += " " + _("There is nothing for you to do; we let you know.")
+    elif status.due_at is not None:
+        body += " " + _("Do it by %(day)s.", day=date_text(status.due_at))
+    button = _BUTTONS.get(status.gate.kind)
+    return Banner(
+        title=_("Next: %(gate)s", gate=status.gate.title),
+        body=body,
+        actions=(Action(str(button), address),) if address and button else (),
+        tone="warn" if status.due_at is not None else None,
+    )
+
+
+def statement_ready(statement: Statement, formats: Sequence[str]) -> Banner:
+    """Return the newest statement with its files, the first of them one click away."""
+    if statement.pays_on is not None:
+        body = _("To be paid on %(day)s.", day=date_text(statement.pays_on))
+    else:
+        body = _("Every amount on it, and the reason for it.")
+    first, *others = (
+        Action(
+            fmt.upper(),
+            url_for("statements.download", statement_id=statement.id, fmt=fmt),
+        )
+        for fmt in formats
+    )
+    view = url_for("statements.show", statement_id=statement.id)
+    return Banner(
+        title=_("%(month)s statement is ready", month=month(statement.starts_on)),
+        body=f"{statement.program_name} · {body}",
+        actions=(
+            Action(_("Download %(format)s", format=first.label), first.url),
+            *others,
+            Action(_("View"), view),
+        ),
+        amount=statement.closing,
+    )
+
+
+def tip(*, has_customers: bool, has_link: bool) -> Banner | None:
+    """Return what helps a partner on whom nothing else waits; none without a link."""
+    if not has_link:
+        return None
+    links = (Action(_("Go to your links"), url_for("tracking.links")),)
+    if has_customers:
+        return Banner(
+            title=_("Know which of your pages works best"),
+            body=_("Make a link for each newsletter or page, and compare them."),
+            actions=links,
+        )
+    return Banner(
+        title=_("Pass your link on"),
+        body=_("Put it where your clients read: your site, an offer, a newsletter."),
+        actions=links,
+    )

@@ -1,0 +1,1 @@
+"""What the home pages read across the features below."""

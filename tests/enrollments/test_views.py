@@ -1,0 +1,240 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.accounts.permissions import Role
+from portal.enrollments import queries, service
+from portal.enrollments.models import Enrollment, EnrollmentStatus
+from portal.kit.clock import utc_now
+from portal.programs.documents import preset
+from tests.factories.base_factory import NOW
+from tests.factories.people import PartnerMemberFactory, UserFactory
+from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
+
+SignIn = Callable[[User], FlaskClient]
+
+
+@pytest.fixture
+def enrollment(session: Session) -> Enrollment:
+    member = PartnerMemberFactory.create(user__name="Mina Park")
+    return service.join(
+        session,
+        partner=member.partner,
+        version=ProgramVersionFactory.create(),
+        now=NOW,
+    )
+
+
+def member_of(enrollment: Enrollment, role: Role = Role.PARTNER_OWNER) -> User:
+    user: User = PartnerMemberFactory.create(
+        partner=enrollment.partner, user__role=role, user__name="Mina Park"
+    ).user
+    return user
+
+
+def address(enrollment: Enrollment) -> str:
+    return f"/app/programs/{enrollment.public_id}/agreement"
+
+
+class TestPrograms:
+    def test_what_is_done_and_what_is_next(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        service.meet_gate(session, enrollment, "email", now=NOW, until=utc_now())
+        session.flush()
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        for text in (
+            "Solutions Partner Program",
+            "Done on Mar 1, 2026.",
+            "You need this to:",
+            address(enrollment),
+            "/app/certifications",
+        ):
+            assert text in page
+
+    def test_a_gate_with_an_end_says_so(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        end = utc_now().replace(year=utc_now().year + 1)
+        service.meet_gate(session, enrollment, "email", now=NOW, until=end)
+        session.flush()
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        assert "Holds until" in page
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            (EnrollmentStatus.SUSPENDED, "We have paused your place"),
+            (EnrollmentStatus.TERMINATED, "Your place in this program has ended."),
+        ],
+    )
+    def test_a_stopped_place_says_what_is_going_on(
+        self,
+        session: Session,
+        sign_in: SignIn,
+        enrollment: Enrollment,
+        status: EnrollmentStatus,
+        words: str,
+    ) -> None:
+        enrollment.move_to(status)
+        session.flush()
+
+        assert words in sign_in(member_of(enrollment)).get("/app/programs").text
+
+    def test_when_all_is_done_it_says_so(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        for gate in enrollment.version.definition.gates:
+            service.meet_gate(session, enrollment, gate.key, now=NOW)
+        session.flush()
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        assert "Everything is done." in page
+
+    def test_a_deadline_is_shown(self, session: Session, sign_in: SignIn) -> None:
+        del session
+        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
+        for gate in definition["gates"]:
+            gate["deadline_days"] = 30
+        enrollment = EnrollmentFactory.create(version__definition_json=definition)
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        assert "Do it by Mar 31, 2026." in page
+
+    def test_in_no_program_yet(self, session: Session, sign_in: SignIn) -> None:
+        del session
+        user = PartnerMemberFactory.create().user
+
+        page = sign_in(user).get("/app/programs").text
+
+        assert "You are in no program yet" in page
+
+    def test_it_costs_the_same_with_many_programs(
+        self,
+        sign_in: SignIn,
+        enrollment: Enrollment,
+        count_queries: Callable[[], AbstractContextManager[list[str]]],
+    ) -> None:
+        client = sign_in(member_of(enrollment))
+        costs = []
+        for _ in range(2):
+            EnrollmentFactory.create_batch(3, partner=enrollment.partner)
+            with count_queries() as statements:
+                client.get("/app/programs")
+            costs.append(len(statements))
+
+        assert costs[0] == costs[1]
+
+    def test_staff_have_no_programs(self, session: Session, sign_in: SignIn) -> None:
+        del session
+        client = sign_in(UserFactory.create(admin=True))
+
+        assert client.get("/app/programs").status_code in {403, 404}
+
+
+class TestAgreement:
+    def test_an_owner_reads_and_accepts(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        client = sign_in(member_of(enrollment))
+        page = client.get(address(enrollment)).text
+        assert "<h3>1. What you do</h3>" in page
+        assert "Accept the agreement" in page
+
+        response = client.post(address(enrollment), data={"accept": "y"})
+
+        assert response.location == "/app/programs"
+        page = client.get(address(enrollment)).text
+        assert "Your company has accepted this version." in page
+        assert "Mina Park" in page
+        assert "Accept the agreement" not in page
+        (acceptance,) = queries.acceptances(session, enrollment.id)
+        assert acceptance.remote_address == "127.0.0.1"
+
+    def test_the_box_must_be_ticked(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        response = sign_in(member_of(enrollment)).post(address(enrollment))
+
+        assert response.status_code == 422
+        assert "Tick the box to accept the agreement." in response.text
+        assert queries.acceptances(session, enrollment.id) == []
+
+    def test_a_double_click_is_harmless(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        client = sign_in(member_of(enrollment))
+
+        answers = [
+            client.post(
+                address(enrollment), data={"accept": "y"}, follow_redirects=True
+            )
+            for _ in range(2)
+        ]
+
+        assert "The agreement is accepted." in answers[0].text
+        assert "has accepted this agreement already" in answers[1].text
+        assert len(queries.acceptances(session, enrollment.id)) == 1
+
+    @pytest.mark.parametrize(
+        "role", [Role.PARTNER_FINANCE, Role.PARTNER_MARKETER, Role.PARTNER_VIEWER]
+    )
+    def test_only_owners_accept(
+        self, sign_in: SignIn, enrollment: Enrollment, role: Role
+    ) -> None:
+        client = sign_in(member_of(enrollment, role))
+
+        page = client.get(address(enrollment))
+
+        assert "Only an owner of your company" in page.text
+        assert client.post(address(enrollment), data={"accept": "y"}).status_code == 403
+
+    def test_other_partners_agreements_are_not_there(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        client = sign_in(PartnerMemberFactory.create().user)
+
+        assert client.get(address(enrollment)).status_code == 404
+        assert client.post(address(enrollment), data={"accept": "y"}).status_code == 404
+        assert queries.acceptances(session, enrollment.id) == []
+
+    def test_tags_in_the_text_are_shown_and_not_obeyed(
+        self, session: Session, sign_in: SignIn
+    ) -> None:
+        del session
+        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
+        definition["agreement"]["text"] = "# Hi\n\n<script>alert(1)</script>"
+        enrollment = EnrollmentFactory.create(version__definition_json=definition)
+
+        page = sign_in(member_of(enrollment)).get(address(enrollment)).text
+
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+    def test_a_program_without_one_has_no_such_page(
+        self, session: Session, sign_in: SignIn
+    ) -> None:
+        del session
+        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
+        definition["agreement"] = None
+        definition["gates"] = [
+            g for g in definition["gates"] if g["kind"] != "agreement"
+        ]
+        enrollment = EnrollmentFactory.create(version__definition_json=definition)
+        client = sign_in(member_of(enrollment))
+
+        assert client.get(address(enrollment)).status_code == 404
+        posted = client.post(
+            address(enrollment), data={"accept": "y"}, follow_redirects=True
+        )
+        assert "This program has no agreement to accept." in posted.text
