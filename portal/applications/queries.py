@@ -97,11 +97,12 @@ def by_token(
     return None if row is None else (row.Application, row.ApplicationLink)
 
 
-def latest(
-    session: Session, program_id: UUID, email: str, *, lock: bool = False
-) -> Application | None:
-    """Return the newest application of an address that was not withdrawn."""
-    query = (
+def latest_locked(session: Session, program_id: UUID, email: str) -> Application | None:
+    """Return the newest application of an address that was not withdrawn.
+
+    An open one comes first. The row is held until the transaction ends.
+    """
+    return session.scalar(
         select(Application)
         .where(
             Application.program_id == program_id,
@@ -115,10 +116,8 @@ def latest(
             Application.id.desc(),
         )
         .limit(1)
+        .with_for_update(of=Application)
     )
-    if lock:
-        query = query.with_for_update(of=Application)
-    return session.scalar(query)
 
 
 def stale_drafts(session: Session, now: datetime) -> Sequence[Application]:

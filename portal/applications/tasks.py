@@ -9,8 +9,6 @@ from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 
-EXPIRE_DRAFTS = "applications.expire_drafts"
-
 
 @jobs.task(COMPLETE_APPROVAL)
 def complete_approval(application_id: str) -> None:
@@ -25,12 +23,8 @@ def complete_approval(application_id: str) -> None:
         service.complete_approval(session, application, now=now)
 
 
-@jobs.task(EXPIRE_DRAFTS)
-def expire_drafts(timestamp: int) -> None:
-    """Delete the drafts whose time is over; runs every night."""
-    del timestamp
+@jobs.periodic("applications.expire_drafts", cron="17 3 * * *")
+def expire_drafts() -> None:
+    """Delete the drafts whose time is over."""
     with transaction(db.session()) as session:
         service.expire_drafts(session, now=utc_now())
-
-
-jobs.registry.periodic(cron="17 3 * * *")(jobs.registry.tasks[EXPIRE_DRAFTS])

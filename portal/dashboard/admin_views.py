@@ -1,7 +1,7 @@
 """What staff see first: the work that waits, and everything about a partner."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from portal.kit.ids import parse_public_id
 from portal.partners import queries as partners
 from portal.programs import queries as programs
 from portal.programs.models import ProgramVersion
-from portal.statements.rules import Month, month_of
+from portal.statements.rules import month_of
 from portal.tiers import wording as tier_words
 from portal.web import flashes
 from portal.web.csv_safe import Cell, csv_lines
@@ -71,10 +71,23 @@ def inbox() -> ResponseReturnValue:
     )
 
 
-def _next_close(versions: Sequence[ProgramVersion], now: datetime) -> Month | None:
-    """Return the running month that ends first; none without a program."""
-    months = (month_of(now, version.definition.zone) for version in versions)
-    return min(months, key=lambda month: month.ends_at, default=None)
+def _next_close(
+    versions: Sequence[ProgramVersion], now: datetime
+) -> tuple[date, date] | None:
+    """Return the running month that ends first, and the day on which it can be closed.
+
+    None without a program.
+    """
+    zones = (version.definition.zone for version in versions)
+    months = ((month_of(now, zone), zone) for zone in zones)
+    first = min(months, key=lambda pair: pair[0].ends_at, default=None)
+    if first is None:
+        return None
+    month, zone = first
+    begins, ends = (
+        moment.astimezone(zone).date() for moment in (month.starts_at, month.ends_at)
+    )
+    return begins, ends
 
 
 @bp.get("/partners", endpoint="partners")

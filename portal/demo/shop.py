@@ -94,10 +94,11 @@ class Shop:
     @classmethod
     def over_http(cls, sandbox_url: str) -> "Shop":
         """Return a shop that talks to the running sandbox."""
-        addresses: stripe.BaseAddresses = {"api": sandbox_url}
         return cls(
             stripe.StripeClient(
-                SANDBOX_KEY, base_addresses=addresses, max_network_retries=1
+                SANDBOX_KEY,
+                base_addresses={"api": sandbox_url},
+                max_network_retries=1,
             )
         )
 

@@ -1,6 +1,7 @@
 """The one place that talks to the mail server."""
 
 import smtplib
+from email import charset
 from email.utils import formataddr
 from urllib.parse import urlsplit
 
@@ -13,6 +14,10 @@ from portal.mail.rendering import Rendered
 
 TIMEOUT_SECONDS = 20
 _PERMANENT = range(500, 600)
+
+# Flask-Mail would leave lines as long as they are; mail servers refuse or cut those
+# of more than 998 signs (RFC 5321), and the HTML of a mail has some.
+charset.add_charset("utf-8", charset.SHORTEST, charset.QP, "utf-8")
 
 
 class _PatientConnection(Connection):

@@ -13,6 +13,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
@@ -23,7 +24,7 @@ from portal.kit.db import transaction
 from portal.kit.errors import Invalid
 from portal.kit.money import Money
 from portal.statements import documents, queries, service
-from portal.statements.forms import ConfirmForm, close_form, notes_of
+from portal.statements.forms import close_form, notes_of
 from portal.statements.models import Period, PeriodStatus
 from portal.statements.rules import Severity, Totals
 from portal.statements.service import Preview
@@ -51,7 +52,7 @@ def periods() -> ResponseReturnValue:
 @requires(Permission.PERIODS_READ)
 def period(period_id: UUID) -> ResponseReturnValue:
     """Show a month: what to look at, what it comes to, and the button that closes."""
-    return _period_page(queries.period(db.session(), period_id), None)
+    return _period_page(queries.period(db.session(), period_id))
 
 
 @bp.post("/periods/<pid(per):period_id>/close")
@@ -63,7 +64,7 @@ def close(period_id: UUID) -> ResponseReturnValue:
     form = close_form(wanted.label, service.check(session, wanted, now), request.form)
     # Somebody may have closed it since the page was shown: the service says so.
     if wanted.status is PeriodStatus.OPEN and not form.validate():
-        return _period_page(wanted, form), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _period_page(wanted, request.form), HTTPStatus.UNPROCESSABLE_ENTITY
     notes = notes_of(form)
     try:
         with transaction(session):
@@ -76,8 +77,8 @@ def close(period_id: UUID) -> ResponseReturnValue:
                 now=now,
             )
     except Invalid as refusal:
-        blame(form, refusal)
-        page = _period_page(queries.period(db.session(), period_id), form)
+        wanted = queries.period(db.session(), period_id)
+        page = _period_page(wanted, request.form, refusal)
         return page, HTTPStatus.UNPROCESSABLE_ENTITY
     flashes.success(_("The close has begun."))
     return redirect(url_for(".period", period_id=period_id), HTTPStatus.SEE_OTHER)
@@ -162,10 +163,20 @@ def download(statement_id: UUID, fmt: str) -> Response:
     )
 
 
-def _period_page(wanted: Period, form: ConfirmForm | None) -> str:
+def _period_page(
+    wanted: Period,
+    formdata: MultiDict[str, str] | None = None,
+    refusal: Invalid | None = None,
+) -> str:
+    """Return the page of a month, with what was wrong with a form that was sent."""
     session, now = db.session(), utc_now()
     is_open = wanted.status is PeriodStatus.OPEN
     checks = service.check(session, wanted, now) if is_open else []
+    form = close_form(wanted.label, checks, formdata)
+    if formdata is not None:
+        form.validate()
+    if refusal is not None:
+        blame(form, refusal)
     figures = service.preview(session, wanted)
     parts = queries.chunks(session, wanted.id)
     done = sum(part.done_at is not None for part in parts)
@@ -176,7 +187,7 @@ def _period_page(wanted: Period, form: ConfirmForm | None) -> str:
         check_rows=[(row.severity, row.text, row.detail) for row in checks],
         can_be_closed=is_open
         and not any(found.severity is Severity.STOP for found in checks),
-        form=form or close_form(wanted.label, checks),
+        form=form,
         figures=figures,
         chart=_chart(figures),
         done=done,

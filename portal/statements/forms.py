@@ -27,7 +27,10 @@ class ConfirmForm(Form):
 def close_form(
     label: str, checks: Sequence[Check], formdata: MultiDict[str, str] | None = None
 ) -> ConfirmForm:
-    """Return the form that closes a month: a tick and a note for each warning."""
+    """Return the form that closes a month: a tick and a note for each warning.
+
+    Whether a note is needed, the service decides.
+    """
     fields: dict[str, object] = {"label": label}
     for check in checks:
         if check.severity is Severity.WARNING:
@@ -35,7 +38,7 @@ def close_form(
                 _("I know"), validators=[_ticked]
             )
             fields[f"{NOTE}{check.key}"] = StringField(
-                _("Note"), validators=[Length(max=300), _written]
+                _("Note"), validators=[Length(max=300)]
             )
     kind = cast("type[ConfirmForm]", type("CloseForm", (ConfirmForm,), fields))
     form = kind(formdata)
@@ -46,11 +49,6 @@ def close_form(
 def _ticked(_form: Form, field: BooleanField) -> None:
     if not field.data:
         raise ValidationError(_("Tick this if you have looked at it."))
-
-
-def _written(_form: Form, field: StringField) -> None:
-    if not (field.data or "").strip():
-        raise ValidationError(_("Write a short note: what did you find?"))
 
 
 def notes_of(form: ConfirmForm) -> dict[str, str]:

@@ -9,6 +9,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from portal.commissions import service as commissions
+from portal.config import Settings
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
@@ -16,7 +17,7 @@ from portal.payments.models import InboxStatus
 from portal.webhooks import imports, queries, service
 from portal.webhooks.imports import Tally
 from portal.webhooks.queries import EventFilter, NoSuchEvent
-from portal.webhooks.views import is_live
+from portal.webhooks.rules import is_live
 
 CHUNK = 100
 
@@ -38,8 +39,8 @@ def import_file(file: Path) -> None:
     except UnicodeDecodeError:
         click.echo(f"{file} is not a text file in UTF-8.", err=True)
         sys.exit(1)
-    live = is_live(current_app.extensions["portal.settings"])
-    found = imports.contents(text, livemode=live)
+    settings: Settings = current_app.extensions["portal.settings"]
+    found = imports.contents(text, livemode=is_live(settings.stripe_secret_key))
     for number, problem in found.problems:
         click.echo(f"Line {number}: {problem}", err=True)
     tally = Tally()

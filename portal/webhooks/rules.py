@@ -5,10 +5,16 @@ from typing import Any, NoReturn
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _LARGEST = 2**63
+_LIVE_KEYS = ("sk_live_", "rk_live_")
 
 
 class NotAnEvent(ValueError):
     """Something is no event, or none for this portal; the message says why."""
+
+
+def is_live(secret_key: str) -> bool:
+    """Tell whether a key of Stripe's works with real money."""
+    return secret_key.startswith(_LIVE_KEYS)
 
 
 def checked_event(data: object, *, livemode: bool) -> dict[str, Any]:

@@ -8,18 +8,12 @@ from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.payments.gateway import ForgedEvent, verified_event
 from portal.webhooks import service
-from portal.webhooks.rules import NotAnEvent, checked_event
+from portal.webhooks.rules import NotAnEvent, checked_event, is_live
 
 LARGEST_BODY = 256 * 1024
-_LIVE_KEYS = ("sk_live_", "rk_live_")
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 csrf.exempt(bp)  # The signature, not a cookie, says who is calling.
-
-
-def is_live(settings: Settings) -> bool:
-    """Tell whether the portal works with real money."""
-    return settings.stripe_secret_key.startswith(_LIVE_KEYS)
 
 
 @bp.post("/stripe")
@@ -38,7 +32,7 @@ def stripe() -> ResponseReturnValue:
             settings.stripe_webhook_secrets,
             now=now,
         )
-        event = checked_event(received, livemode=is_live(settings))
+        event = checked_event(received, livemode=is_live(settings.stripe_secret_key))
     except (ForgedEvent, NotAnEvent) as refusal:
         return str(refusal), 400, {"Content-Type": "text/plain; charset=utf-8"}
     with transaction(db.session()) as session:

@@ -1,5 +1,6 @@
 """What tests about sign-ins share."""
 
+import re
 from functools import cache
 
 from flask import Flask
@@ -58,3 +59,8 @@ def mails_to(session: Session, email: str) -> list[OutboxEmail]:
 def as_read(app: Flask, mail: OutboxEmail) -> Rendered:
     with app.app_context():
         return render(mail.template, mail.context, mail.locale)
+
+
+def without_tokens(page: str) -> str:
+    """Return a page without what is new each time: CSRF tokens and form ids."""
+    return re.sub(r'(name="(?:csrf_token|form_id)") value="[^"]*"', r"\1", page)

@@ -15,6 +15,7 @@ from tests.accounts.signing import (
     mails_to,
     sessions_of,
     sign_in_by_form,
+    without_tokens,
 )
 from tests.conftest import SignIn
 from tests.factories.base_factory import NOW
@@ -24,7 +25,7 @@ from tests.factories.people import UserFactory
 def ask(client: FlaskClient, email: str, **headers: str) -> str:
     response = client.post("/login/recover", data={"email": email}, headers=headers)
     assert response.status_code == 200
-    return response.text
+    return without_tokens(response.text)
 
 
 def reset_link(session: Session, app: Flask, client: FlaskClient, email: str) -> str:

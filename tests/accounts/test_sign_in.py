@@ -16,6 +16,7 @@ from tests.accounts.signing import (
     mails_to,
     sessions_of,
     sign_in_by_form,
+    without_tokens,
 )
 from tests.conftest import SignIn
 from tests.factories.people import PartnerMemberFactory, UserFactory
@@ -101,11 +102,7 @@ def test_every_failure_looks_the_same(session: Session, client: FlaskClient) -> 
 
     assert {status for status, _ in pages} == {422}
     assert all("address or the password is wrong" in text for _, text in pages)
-    assert len({_without_ids(text) for _, text in pages}) == 1
-
-
-def _without_ids(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if "form_id" not in line)
+    assert len({without_tokens(text) for _, text in pages}) == 1
 
 
 def test_an_unknown_address_costs_one_hash_like_a_known_one(

@@ -312,3 +312,17 @@ class TestDeciding:
         assert response.status_code == 403
         session.refresh(application)
         assert application.status is S.SUBMITTED
+
+    def test_approving_again_long_after_offers_no_undo(
+        self, session: Session, sign_in: SignIn
+    ) -> None:
+        del session
+        dana = UserFactory.create(reviewer=True, email="dana@vendor.example")
+        application = ApplicationFactory.create(approved=True, decided_by=dana)
+
+        page = sign_in(dana).post(
+            address(application, "/approve"), follow_redirects=True
+        )
+
+        assert "Approved Hanbit Digital." in page.text
+        assert "/undo" not in page.text

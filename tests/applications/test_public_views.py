@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.applications.models import Application, ApplicationStatus
 from portal.kit.clock import utc_now
 from portal.mail.models import OutboxEmail
+from portal.programs.documents import preset
 from portal.programs.models import ProgramVersion
 from tests.factories.applications import (
     ANSWERS,
@@ -441,6 +442,33 @@ class TestSteps:
 
         for method in (client.get, client.post):
             assert method(f"/apply/{application.reference}/nothing").status_code == 404
+
+    def test_every_kind_of_question_can_be_asked(
+        self, session: Session, opened: Opened
+    ) -> None:
+        del session
+        steps = preset("hubspot-solutions-partner").model_dump(mode="json")["join"][
+            "steps"
+        ]
+        steps[0]["questions"] += [
+            {"key": "data", "label": "Second address", "kind": "email"},
+            {"key": "version", "label": "How many?", "kind": "number"},
+            {"key": "errors", "label": "More?", "kind": "long_text"},
+        ]
+        application = draft(version=version_with_join(steps=steps), answers={})
+
+        client = opened(application)
+        address = f"/apply/{application.reference}/you"
+        page = client.post(
+            address,
+            data={"q-data": "mina", "q-version": "many", "q-errors": "", "q-name": "M"},
+        )
+
+        assert page.status_code == 422
+        assert "Enter an e-mail address, such as name@example.com." in page.text
+        assert "Enter a whole number, such as 12." in page.text
+        assert 'type="email"' in page.text
+        assert "<textarea" in page.text
 
 
 class TestAutosave:

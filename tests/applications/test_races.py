@@ -144,9 +144,7 @@ def test_two_workers_at_once_make_one_partner(engine: Engine) -> None:
 
     def complete(session: Session) -> None:
         application = queries.get(session, application_id, lock=True)
-        service.complete_approval(
-            session, application, now=NOW + timedelta(seconds=30)
-        )
+        service.complete_approval(session, application, now=NOW + timedelta(seconds=30))
 
     at_once(engine, complete, complete, complete)
 

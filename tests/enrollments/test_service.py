@@ -223,6 +223,15 @@ class TestByHand:
             "enrollment.activated",
         ]
 
+    def test_resuming_ends_nothing_that_did_not_begin(self, session: Session) -> None:
+        enrollment = EnrollmentFactory.create(status=S.SUSPENDED)
+        staff = UserFactory.create(admin=True)
+
+        service.resume(session, enrollment, actor=staff, reason="old", now=NOW)
+
+        assert enrollment.status is S.PENDING
+        assert queries.history(session, enrollment.id) == {}
+
     def test_the_end_is_the_end(self, session: Session) -> None:
         enrollment = joined(session)
         staff = UserFactory.create(admin=True)

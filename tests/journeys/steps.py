@@ -128,7 +128,8 @@ def join(world: World, email: str, name: str) -> Visitor:
     owner = world.visitor()
     owner.open(world.link_in_mail_to(email))
     page = owner.press(
-        "Join", {"Your name": name, "New password": PASSWORD, "New password again": PASSWORD}
+        "Join",
+        {"Your name": name, "New password": PASSWORD, "New password again": PASSWORD},
     )
     assert page.status == 200, page.text
     return owner
@@ -203,7 +204,9 @@ def buy(world: World, link: str, name: str, email: str) -> Visitor:
     assert page.url.startswith(world.vendor_url)
     assert "gh_click=clk_" in page.url
     customer.press("Buy the Team plan")
-    page = customer.press("Subscribe", CARD | {"Name on the card": name, "Email": email})
+    page = customer.press(
+        "Subscribe", CARD | {"Name on the card": name, "Email": email}
+    )
     assert page.heading == "Thank you", page.text
     world.settle()
     return customer

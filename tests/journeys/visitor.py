@@ -65,6 +65,8 @@ class Visitor:
         request = Request(address, body, method=method)  # noqa: S310 - loopback only
         request.add_header("User-Agent", BROWSER)
         request.add_header("Accept", "text/html,*/*")
+        request.add_header("Sec-Fetch-Mode", "navigate")
+        request.add_header("Sec-Fetch-Dest", "document")
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:

@@ -4,8 +4,10 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import datetime, time
 from decimal import Decimal
 from io import BytesIO, StringIO
+from typing import Any, cast
 
 import pytest
 from openpyxl import load_workbook
@@ -78,7 +80,7 @@ class TestPdf:
     ) -> None:
         reader = PdfReader(BytesIO(documents.render(statement, "pdf", BASE)))
 
-        root = reader.root_object
+        root = cast("Any", reader.root_object)
         metadata = root["/Metadata"].get_data().decode()
         assert root["/MarkInfo"]["/Marked"]
         assert "pdfuaid:part" in metadata
@@ -149,7 +151,8 @@ class TestXlsx:
         amount, day = header.index("Amount"), header.index("Date")
         for row, line in zip(rows, statement.lines, strict=True):
             assert Decimal(str(row[amount])) * 100 == line.amount_minor
-            assert row[day].date() == line.occurred_at.date()
+            assert isinstance(row[day], datetime)
+            assert row[day] == datetime.combine(line.occurred_at, time())
 
     def test_no_cell_is_a_formula(self, statement: Statement) -> None:
         book = load_workbook(BytesIO(documents.render(statement, "xlsx", BASE)))

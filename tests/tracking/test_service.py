@@ -161,10 +161,10 @@ def test_switching_off_and_on_is_remembered_once(session: Session) -> None:
     user: User = UserFactory.create()
     for _ in range(2):
         service.disable(session, link, actor=user, now=NOW)
-    assert link.is_disabled
+    was_disabled = link.is_disabled
     for _ in range(2):
         service.enable(session, link, actor=user, now=NOW)
-    assert not link.is_disabled
+    assert (was_disabled, link.is_disabled) == (True, False)
 
     session.flush()
     actions = session.scalars(

@@ -180,13 +180,13 @@ def test_a_link_is_switched_off_and_on(
 
     off = owner.post(f"{page}/disable", follow_redirects=True).text
     session.refresh(link)
-    assert link.is_disabled
+    was_disabled = link.is_disabled
     assert "This link is switched off." in off
     assert "Switched off" in owner.get("/app/links").text
 
     on = owner.post(f"{page}/enable", follow_redirects=True).text
     session.refresh(link)
-    assert not link.is_disabled
+    assert (was_disabled, link.is_disabled) == (True, False)
     assert "The link is switched on again." in on
 
 

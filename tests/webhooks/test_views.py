@@ -32,9 +32,7 @@ def _body(**changes: object) -> str:
 
 def _signed(body: str, *, secret: str = SECRET, after: int = 0) -> str:
     moment = int(utc_now().timestamp()) + after
-    return str(
-        stripe.WebhookSignature.generate_signature_header(body, secret, moment)
-    )
+    return str(stripe.WebhookSignature.generate_signature_header(body, secret, moment))
 
 
 def _post(

@@ -99,9 +99,11 @@ def start(
     email = normal_email(email)
     network = throttle.network_of(remote_address)
     throttle.count(session, STARTS_PER_ADDRESS, network, now=now)
-    application = _to_go_on_with(session, version, email, now) or _new_draft(
-        session, version, email=email, country=country or "", locale=locale, now=now
-    )
+    application = None
+    while application is None:
+        application = _to_go_on_with(session, version, email, now) or _new_draft(
+            session, version, email=email, country=country or "", locale=locale, now=now
+        )
     is_known = application.email_confirmed_at is not None
     limit = MAILS_TO_APPLICANTS if is_known else MAILS_TO_STRANGERS
     if not throttle.allows(session, limit, email, now=now):
@@ -120,7 +122,7 @@ def _to_go_on_with(
     session: Session, version: ProgramVersion, email: str, now: datetime
 ) -> Application | None:
     """Return the address's application unless it is time for a new one."""
-    found = queries.latest(session, version.program_id, email, lock=True)
+    found = queries.latest_locked(session, version.program_id, email)
     if found is None or found.status is not ApplicationStatus.REJECTED:
         return found
     today = now.astimezone(version.definition.zone).date()
@@ -136,36 +138,29 @@ def _new_draft(
     country: str,
     locale: str,
     now: datetime,
-) -> Application:
-    while True:
-        application = Application(
-            id=new_id(),
-            reference=rules.new_reference(),
-            program_id=version.program_id,
-            version=version,
-            email=email,
-            email_domain=rules.domain_of(email),
-            locale=locale,
-            answers={"country": country} if country else {},
-            created_at=now,
-            updated_at=now,
-        )
-        try:
-            with session.begin_nested():
-                session.add(application)
-        except IntegrityError as error:
-            if violates(error, ONE_OPEN_PER_EMAIL):
-                # Somebody else was a moment faster with the same address.
-                found = queries.latest(session, version.program_id, email, lock=True)
-                if found is not None:
-                    return found
-            if not violates(error, ONE_PER_REFERENCE):
-                raise
-        else:
-            audit.record(
-                session, "application.started", application.id, actor=None, at=now
-            )
-            return application
+) -> Application | None:
+    """Return a new draft; none if its reference is taken, or somebody was faster."""
+    application = Application(
+        id=new_id(),
+        reference=rules.new_reference(),
+        program_id=version.program_id,
+        version=version,
+        email=email,
+        email_domain=rules.domain_of(email),
+        locale=locale,
+        answers={"country": country} if country else {},
+        created_at=now,
+        updated_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(application)
+    except IntegrityError as error:
+        if violates(error, ONE_OPEN_PER_EMAIL) or violates(error, ONE_PER_REFERENCE):
+            return None
+        raise
+    audit.record(session, "application.started", application.id, actor=None, at=now)
+    return application
 
 
 def open_by_link(session: Session, token: str, *, now: datetime) -> Application:
@@ -208,7 +203,7 @@ def confirm_email(
     """
     network = throttle.network_of(remote_address)
     throttle.count(session, CODES_PER_ADDRESS, network, now=now)
-    application = queries.latest(session, program_id, email, lock=True)
+    application = queries.latest_locked(session, program_id, email)
     if (
         application is None
         or application.status is not ApplicationStatus.DRAFT

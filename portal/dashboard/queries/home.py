@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from portal.attribution.models import Attribution
@@ -253,7 +254,7 @@ def _latest_statements(session: Session, partner_id: UUID) -> Sequence[Statement
     return session.scalars(
         select(Statement)
         .where(Statement.partner_id == partner_id)
-        .distinct(Statement.enrollment_id)
+        .ext(distinct_on(Statement.enrollment_id))
         .order_by(Statement.enrollment_id, Statement.period_label.desc())
     ).all()
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.commissions.models import Commission
@@ -130,7 +131,7 @@ def unclosed_periods(session: Session) -> dict[UUID, Period]:
     rows = session.scalars(
         select(Period)
         .where(Period.status != PeriodStatus.CLOSED)
-        .distinct(Period.program_id)
+        .ext(distinct_on(Period.program_id))
         .order_by(Period.program_id, Period.starts_at)
     )
     return {row.program_id: row for row in rows}

@@ -5,6 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, union_all
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.accounts.models import User
@@ -200,7 +201,7 @@ def _tiers(session: Session, enrollment_ids: Collection[UUID]) -> dict[UUID, str
     rows = session.execute(
         select(TierChange.enrollment_id, TierChange.tier)
         .where(TierChange.enrollment_id.in_(enrollment_ids))
-        .distinct(TierChange.enrollment_id)
+        .ext(distinct_on(TierChange.enrollment_id))
         .order_by(TierChange.enrollment_id, TierChange.from_at.desc())
     )
     return dict(rows.tuples().all())

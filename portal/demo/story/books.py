@@ -78,8 +78,7 @@ class Finance:
                 program_id=enrollment.program_id,
                 currency=amount.currency,
             )
-            if owed < amount:
-                amount = owed
+            amount = min(amount, owed)
             if amount.minor <= 0:
                 return
             self._count += 1

@@ -336,15 +336,57 @@ BRIGHTLINE = Applicant(
 )
 
 _PLACES = (
-    "Riverbank Juniper Copperfield Harbour Lantern Meadow Granite Willow Saffron "
-    "Beacon Larkspur Orchard Summit Cedar Marble Coral Foxglove Hazel Ivory Kestrel "
-    "Linden Maple Nutmeg Opal"
-).split()
+    "Riverbank",
+    "Juniper",
+    "Copperfield",
+    "Harbour",
+    "Lantern",
+    "Meadow",
+    "Granite",
+    "Willow",
+    "Saffron",
+    "Beacon",
+    "Larkspur",
+    "Orchard",
+    "Summit",
+    "Cedar",
+    "Marble",
+    "Coral",
+    "Foxglove",
+    "Hazel",
+    "Ivory",
+    "Kestrel",
+    "Linden",
+    "Maple",
+    "Nutmeg",
+    "Opal",
+)
 _TRADES = (
-    "Dental|Bakery|Logistics|Yoga|Legal|Cycles|Optics|Carpentry|Books|Physio|Films|"
-    "Coffee|Gardens|Travel|Print|Music|Vets|Ceramics|Robotics|Catering|Surveys|"
-    "Tailors|Energy|Clinic"
-).split("|")
+    "Dental",
+    "Bakery",
+    "Logistics",
+    "Yoga",
+    "Legal",
+    "Cycles",
+    "Optics",
+    "Carpentry",
+    "Books",
+    "Physio",
+    "Films",
+    "Coffee",
+    "Gardens",
+    "Travel",
+    "Print",
+    "Music",
+    "Vets",
+    "Ceramics",
+    "Robotics",
+    "Catering",
+    "Surveys",
+    "Tailors",
+    "Energy",
+    "Clinic",
+)
 
 
 def buyers() -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -159,7 +160,7 @@ class DemoStory:
         )
         stage.at(
             dates.ago(days=18),
-            lambda now: people.change_to_failing_card(stage, cast.KAIRA),
+            lambda _: people.change_to_failing_card(stage, cast.KAIRA),
         )
         stage.at(
             dates.ago(days=19),
@@ -179,10 +180,8 @@ class DemoStory:
     def _team(self) -> None:
         stage, who = self.stage, cast.NORTHWIND
         for number, member in enumerate(cast.NORTHWIND_TEAM):
-            stage.at(
-                stage.dates.on(3, 2 + number),
-                lambda now, m=member: people.invite_team(stage, who, m, now),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            )
+            joins = partial(people.invite_team, stage, who, member)
+            stage.at(stage.dates.on(3, 2 + number), joins)
 
     def _applicants(self) -> None:
         stage, dates = self.stage, self.stage.dates
@@ -241,8 +240,8 @@ class DemoStory:
             market.leave(fern)
 
         stage.at(dates.on(10, 2), fern_returns)
-        stage.at(dates.on(9, 27), lambda now: market.refund(noor[2].name, half=True))
-        stage.at(dates.ago(days=12), lambda now: market.dispute(sorrel))
+        stage.at(dates.on(9, 27), lambda _: market.refund(noor[2].name, half=True))
+        stage.at(dates.ago(days=12), lambda _: market.dispute(sorrel))
         stage.at(
             dates.on(11, 8),
             lambda now: people.suspend(

@@ -17,6 +17,11 @@ from portal.tracking.queries import first_link
 from portal.tracking.rules import Visit
 
 _CHURN_PERCENT = 22
+_FIRST_TO_LEAVE = 4
+"""Customers of the first months stay."""
+_FAITHFUL = (cast.BLUE_FERN, cast.SORREL)
+"""Whose customers leave, if at all, where the script says so."""
+_BOTS_PERCENT = 8
 _VISITS = (6, 22)
 """How many visits a link gets in a month, without those of buyers."""
 
@@ -94,7 +99,9 @@ class Market:
                 if link is not None:
                     for moment in moments:
                         if moment >= link.created_at:
-                            _record(stage, link, partner, moment)
+                            is_bot = stage.rng.randrange(100) < _BOTS_PERCENT
+                            kind = Visit.BOT if is_bot else Visit.OPENED
+                            _record(stage, link, partner, moment, kind)
 
         if moments:
             stage.at(moments[-1], come)
@@ -152,15 +159,17 @@ def visit(stage: Stage, partner: Cast, now: datetime) -> str:
         link = first_link(session, enrollment_of(session, partner).id)
         if link is None:
             raise StoryBroken(f"{partner.company} has no link yet.")
-        return _record(stage, link, partner, now)
+        return _record(stage, link, partner, now, Visit.OPENED)
 
 
-def _record(stage: Stage, link: ReferralLink, partner: Cast, now: datetime) -> str:
+def _record(
+    stage: Stage, link: ReferralLink, partner: Cast, now: datetime, kind: Visit
+) -> str:
     click = tracking.record_click(
         db.session(),
         link_id=link.id,
         visitor=f"{stage.rng.getrandbits(128):032x}",
-        visit=Visit.OPENED if stage.rng.random() > 0.08 else Visit.BOT,  # noqa: PLR2004 - one in twelve
+        visit=kind,
         referrer_host=stage.rng.choice(partner.sites or ("",)),
         landing_url=f"{stage.setting.shop_url}/",
         now=now,
@@ -190,7 +199,8 @@ def _buyers(stage: Stage) -> Iterator[Buyer]:
                 name, email = next(names)
                 day = stage.rng.randint(4, 26)
                 hour, minute = stage.rng.randint(7, 20), stage.rng.randint(0, 59)
-                leaves = stage.rng.randrange(100) < _CHURN_PERCENT
+                may_leave = month >= _FIRST_TO_LEAVE and partner not in _FAITHFUL
+                leaves = may_leave and stage.rng.randrange(100) < _CHURN_PERCENT
                 yield Buyer(
                     name=name,
                     email=email,

@@ -93,7 +93,8 @@ def begin_close(
     for key in warnings:
         if key not in notes:
             raise WarningsUnanswered(
-                "Tick each warning and write a note on it.", field=f"note_{key}"
+                "Write a short note on each warning: what did you find?",
+                field=f"note_{key}",
             )
     period.closed_by_id = actor.id if actor else None
     period.issuer_name = issuer_name

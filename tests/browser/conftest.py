@@ -1,0 +1,64 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.watching import Watch
+from tests.journeys.conftest import new_database as new_database
+from tests.journeys.conftest import schema as schema
+from tests.journeys.conftest import world as world
+
+HERE = Path(__file__).parent
+WIDE = {"width": 1280, "height": 900}
+
+OpenContext = Callable[..., BrowserContext]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these in one worker: they share a browser, and a world that is costly."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        if chromium.is_required():
+            pytest.fail(chromium.NOT_FOUND)
+        pytest.skip(chromium.NOT_FOUND)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=list(chromium.ARGUMENTS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Fails the test when a browser complained about anything."""
+    watch = Watch()
+    yield watch
+    watch.assert_clean()
+
+
+@pytest.fixture
+def open_context(browser: Browser, watch: Watch) -> Iterator[OpenContext]:
+    """Open a browser of somebody's own: its cookies, its watch."""
+    opened: list[BrowserContext] = []
+
+    def open_context(**settings: Any) -> BrowserContext:  # noqa: ANN401 - Playwright's own
+        context = browser.new_context(**{"viewport": WIDE, "locale": "en", **settings})
+        context.set_default_timeout(20_000)
+        opened.append(context)
+        return watch.over(context)
+
+    yield open_context
+    for context in opened:
+        context.close()

@@ -1,0 +1,188 @@
+"""Every main page in the dark on a phone: axe, width, and no complaint."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState
+from sqlalchemy import select
+
+from portal.applications.models import Application
+from portal.certification.models import Certificate
+from portal.commissions.models import Commission
+from portal.enrollments.models import Enrollment
+from portal.kit.ids import public_id
+from portal.kit.postgres import EmbeddedPostgres
+from portal.programs.models import Program
+from portal.sales.models import Customer
+from portal.statements.models import Period, Statement
+from portal.tracking.models import ReferralLink
+from tests.browser.conftest import OpenContext
+from tests.browser.watching import Watch
+from tests.journeys import steps
+from tests.journeys.conftest import START
+from tests.journeys.world import MakeDatabase, World, opened
+
+OWNER = "mina@hanbit.example"
+PHONE = {"width": 390, "height": 844}
+NARROWEST = {"width": 320, "height": 700}
+
+PAGES = {
+    "": [
+        "/", "/programs/{program}", "/programs/nowhere", "/apply/{program}", "/verify",
+        "/verify/{certificate}", "/verify/statement", "/verify/statement/{sha256}",
+        "/login", "/login/recover",
+    ],
+    "partner": [
+        "/app", "/app/links", "/app/links/new", "/app/links/{link}", "/app/customers",
+        "/app/customers/{customer}", "/app/earnings", "/app/earnings/{commission}",
+        "/app/statements", "/app/statements/{statement}", "/app/billing",
+        "/app/certifications", "/app/tier", "/app/programs",
+        "/app/programs/{enrollment}/agreement", "/app/team", "/account/security",
+    ],
+    "staff": [
+        "/admin", "/admin/applications", "/admin/applications/{application}",
+        "/admin/partners", "/admin/partners/{partner}", "/admin/commissions",
+        "/admin/commissions/{commission}", "/admin/periods", "/admin/periods/{period}",
+        "/admin/periods/{open_period}", "/admin/statements",
+        "/admin/statements/{statement}", "/admin/fees", "/admin/programs",
+        "/admin/programs/{program}", "/admin/certifications", "/admin/events",
+        "/admin/mail", "/admin/users", "/admin/audit",
+    ],
+}  # fmt: skip
+EVERY = [(who, path) for who, paths in PAGES.items() for path in paths]
+
+
+class Story(NamedTuple):
+    """A world in which every page has something to show."""
+
+    world: World
+    names: dict[str, str]
+    signed_in: dict[str, StorageState | None]
+
+
+@pytest.fixture(scope="module")
+def story(
+    server: EmbeddedPostgres, new_database: MakeDatabase, browser: Browser
+) -> Iterator[Story]:
+    with opened(server, new_database(), start=START, mail_hold_seconds=0) as world:
+        tell(world)
+        states = {
+            "": None,
+            "partner": signed_in(browser, world, OWNER),
+            "staff": signed_in(browser, world, "ada@acme.example"),
+        }
+        yield Story(world, names(world), states)
+
+
+def tell(world: World) -> None:
+    """Two months of an agency, one application that waits, one affiliate."""
+    steps.install(world)
+    steps.apply(world, steps.AGENCY, OWNER, steps.AGENCY_ANSWERS)
+    steps.approve(world, "Hanbit Digital")
+    owner = steps.join(world, OWNER, "Mina Park")
+    steps.accept_agreement(owner)
+    steps.pass_exam(world, owner)
+    steps.pay_fee(world, owner)
+    world.later(days=1)
+    link = steps.copy_link(owner)
+    steps.buy(world, link, "Bo Lindqvist", "bo@buyer.example")
+    world.travel_to(datetime(2026, 4, 3, 9, tzinfo=UTC))
+    steps.close_month(world, steps.AGENCY, "2026-03")
+    steps.apply(world, steps.AFFILIATE, "sam@ortiz.example", steps.AFFILIATE_ANSWERS)
+
+
+def names(world: World) -> dict[str, str]:
+    """The ids of one thing of each kind."""
+    with world.books() as session:
+
+        def first(model: type, *order: object) -> str:
+            row = session.scalars(select(model).order_by(*order).limit(1)).one()
+            return str(row.public_id)
+
+        statement = session.scalars(select(Statement)).one()
+        program = session.scalars(
+            select(Program).where(Program.key == steps.AGENCY)
+        ).one()
+        months = session.scalars(
+            select(Period).where(Period.program_id == program.id).order_by(Period.label)
+        ).all()
+        return {
+            "program": steps.AGENCY,
+            "certificate": session.scalars(select(Certificate.number)).one(),
+            "sha256": statement.sha256,
+            "statement": statement.public_id,
+            "partner": public_id("prt", statement.partner_id),
+            "link": first(ReferralLink),
+            "customer": first(Customer),
+            "commission": first(Commission),
+            "enrollment": first(Enrollment),
+            "application": first(Application, Application.created_at.desc()),
+            "period": months[0].public_id,
+            "open_period": months[1].public_id,
+        }
+
+
+def signed_in(browser: Browser, world: World, email: str) -> StorageState:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{world.url}/login")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(steps.PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: not url.endswith("/login"))
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.mark.parametrize(("who", "path"), EVERY, ids=[f"{w}{p}" for w, p in EVERY])
+def test_in_the_dark_on_a_phone(
+    story: Story, open_context: OpenContext, watch: Watch, who: str, path: str
+) -> None:
+    watch.expected = {404} if "nowhere" in path else set()
+    context = open_context(
+        viewport=PHONE, color_scheme="dark", storage_state=story.signed_in[who]
+    )
+    page = context.new_page()
+
+    page.goto(story.world.url + path.format(**story.names))
+
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.url.endswith(path.format(**story.names)), page.url
+    watch.look(page)
+    page.set_viewport_size(NARROWEST)
+    watch.no_overflow(page)
+
+
+def test_the_first_visit_of_the_home_page_is_light(
+    story: Story, open_context: OpenContext
+) -> None:
+    context = open_context(storage_state=story.signed_in["partner"])
+    page = context.new_page()
+
+    weight = weigh(page, f"{story.world.url}/app")
+
+    assert weight["Script"] <= 10_000
+    assert weight["Stylesheet"] <= 14_000
+    assert sum(weight.values()) <= 60_000
+
+
+def weigh(page: Page, url: str) -> dict[str, int]:
+    """How many bytes came over the network, by the kind of what they are."""
+    kinds: dict[str, str] = {}
+    weight: dict[str, int] = {}
+    line = page.context.new_cdp_session(page)
+
+    def finished(event: dict) -> None:
+        kind = kinds.get(event["requestId"], "Other")
+        weight[kind] = weight.get(kind, 0) + int(event["encodedDataLength"])
+
+    line.on(
+        "Network.responseReceived", lambda e: kinds.update({e["requestId"]: e["type"]})
+    )
+    line.on("Network.loadingFinished", finished)
+    line.send("Network.enable")
+    page.goto(url, wait_until="networkidle")
+    return weight
