@@ -33,6 +33,7 @@ from portal.commissions import views as commissions_views
 from portal.config import Settings
 from portal.dashboard import admin_views as dashboard_admin_views
 from portal.dashboard import views as dashboard_views
+from portal.demo import cli as demo_cli
 from portal.enrollments import views as enrollments_views
 from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
@@ -102,6 +103,7 @@ COMMANDS: tuple[Command, ...] = (
     applications_cli.group,
     certification_cli.group,
     commissions_cli.group,
+    demo_cli.group,
     programs_cli.group,
     statements_cli.group,
     statements_cli.statement_group,

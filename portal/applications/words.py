@@ -13,14 +13,14 @@ from portal.programs.definition import Question, QuestionKind
 
 _MISSING: Mapping[QuestionKind, LazyString] = MappingProxyType(
     {
-        QuestionKind.SHORT_TEXT: _("Write an answer."),
-        QuestionKind.LONG_TEXT: _("Write an answer."),
+        QuestionKind.SHORT_TEXT: _("Answer the question: %(question)s"),
+        QuestionKind.LONG_TEXT: _("Answer the question: %(question)s"),
         QuestionKind.EMAIL: _("Enter an e-mail address, such as name@example.com."),
         QuestionKind.URL: _("Enter your website address, like https://example.com."),
         QuestionKind.COUNTRY: _("Choose a country."),
         QuestionKind.NUMBER: _("Enter a whole number, such as 12."),
-        QuestionKind.CHOICE: _("Choose one answer."),
-        QuestionKind.MULTIPLE_CHOICE: _("Choose at least one answer."),
+        QuestionKind.CHOICE: _("Choose one answer: %(question)s"),
+        QuestionKind.MULTIPLE_CHOICE: _("Choose at least one answer: %(question)s"),
     }
 )
 _WORDS: Mapping[Problem, LazyString] = MappingProxyType(
@@ -55,7 +55,8 @@ REASONS: Mapping[RejectionReason, LazyString] = MappingProxyType(
 def problem_text(problem: Problem, question: Question) -> str:
     """Return what to do about a wrong answer."""
     if problem is Problem.MISSING:
-        return str(_MISSING[question.kind])
+        # Several questions may be unanswered: the summary must tell them apart.
+        return str(_MISSING[question.kind]).replace("%(question)s", question.label)
     if problem is Problem.TOO_LONG:
         limit = question.max_length
         return str(gettext("Write at most %(number)s characters.", number=limit))

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from portal.accounts.access import can, requires, signed_in_user
 from portal.accounts.permissions import Permission
 from portal.applications.words import country_name
+from portal.commissions import service as commissions
 from portal.dashboard import work
 from portal.dashboard.forms import ReasonForm
 from portal.dashboard.partner_tabs import TABS, VERBS, chosen_tab, form_prefix
@@ -204,6 +205,7 @@ def change_place(
                 reason=form.reason.data or "",
                 now=utc_now(),
             )
+            commissions.recompute_later(session, enrollment.id)
             state = state_label(enrollment.status)
     except EnrollmentTransition:
         # A second click, or a colleague was faster; the page shows how things are.

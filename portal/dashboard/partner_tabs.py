@@ -79,8 +79,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             _("Suspend this partner in the program?"),
             _(
                 "The partner can make no new links and reads that the place is "
-                "paused. Links that exist go on leading to your site. You can resume "
-                "at any time."
+                "paused. Links that exist go on leading to your site, but sales made "
+                "from now on earn nothing. You can resume at any time."
             ),
             is_grave=True,
         ),
@@ -98,7 +98,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             _S.TERMINATED,
             _("End"),
             _("End this partner's place in the program?"),
-            _("This cannot be undone. Statements and what is owed stay as they are."),
+            _(
+                "This cannot be undone. Sales made from now on earn nothing. "
+                "Statements and what is owed stay as they are."
+            ),
             is_grave=True,
         ),
     }

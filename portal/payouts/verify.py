@@ -161,9 +161,8 @@ def _statements_are_booked(session: Session, _now: datetime) -> Found:
                 statement.number,
                 f"states {statement.totals.change}, the books say {payable}",
             )
-    for key, payable in booked.items():
-        if payable:
-            yield key, "is booked without a statement"
+    for key in booked:
+        yield key, "is booked without a statement"
 
 
 def _payouts_are_booked(session: Session, _now: datetime) -> Found:

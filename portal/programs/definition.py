@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from portal.kit.money import BPS_PER_WHOLE, Rounding
 
+_TIME_ZONES = frozenset(available_timezones())
+"""Looked up once: the library searches its folders anew on each call."""
+
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
 """A short name for machines: lower case letters, digits, hyphens."""
 Sentence = Annotated[str, Field(min_length=1, max_length=500)]
@@ -377,7 +380,7 @@ class ProgramDefinition(_Part):
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _TIME_ZONES:
             raise ValueError("name a time zone of the IANA list, like Europe/Berlin")
         return value
 

@@ -14,9 +14,9 @@ from portal.kit.errors import DomainError
 from portal.kit.ids import parse_public_id
 from portal.programs import queries as programs
 from portal.statements import documents, queries, service
+from portal.statements.closing import run_close
 from portal.statements.models import Period, PeriodStatus
 from portal.statements.rules import Check, Severity
-from portal.statements.tasks import run_close
 
 group = AppGroup("period", help="The months of the programs, and their close.")
 statement_group = AppGroup("statement", help="Statements as files.")

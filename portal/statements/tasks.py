@@ -1,11 +1,10 @@
-from datetime import datetime
 from uuid import UUID
 
 from portal import jobs
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
-from portal.statements import queries, service
+from portal.statements import service
 from portal.statements.service.close import CLOSE_CHUNK, FINISH_CLOSE
 
 
@@ -29,17 +28,3 @@ def finish_close(period_id: str) -> None:
     """Call a month closed when every part is done."""
     with transaction(db.session()) as session:
         service.finish_close(session, UUID(period_id), now=utc_now())
-
-
-def run_close(period_id: UUID, *, now: datetime) -> None:
-    """Do all that a begun close still needs, here and now.
-
-    For the command line and the demo. The jobs that are queued as well find nothing
-    left to do.
-    """
-    numbers = [chunk.number for chunk in queries.chunks(db.session(), period_id)]
-    for number in numbers:
-        with transaction(db.session()) as session:
-            service.close_chunk(session, period_id, number)
-    with transaction(db.session()) as session:
-        service.finish_close(session, period_id, now=now)

@@ -327,7 +327,7 @@ class TestSteps:
             "<title>Error:",
             "There is a problem",
             "Enter a whole address, like https://example.com.",
-            "Choose one answer.",
+            "Choose one answer: How many people work at your company?",
             "Choose a country.",
             'value="hanbit"',
             "Draft saved on",
@@ -577,7 +577,7 @@ class TestSending:
 
         assert page.status_code == 422
         assert "Some questions still need an answer." in page.text
-        assert "Write an answer." in page.text
+        assert "Answer the question: What do you do at your company?" in page.text
         session.refresh(application)
         assert application.status is ApplicationStatus.DRAFT
 

@@ -25,6 +25,7 @@ from tests.journeys.conftest import START
 from tests.journeys.world import MakeDatabase, World, opened
 
 OWNER = "mina@hanbit.example"
+BUYER = "bo@buyer.example"
 PHONE = {"width": 390, "height": 844}
 NARROWEST = {"width": 320, "height": 700}
 
@@ -85,9 +86,9 @@ def tell(world: World) -> None:
     steps.accept_agreement(owner)
     steps.pass_exam(world, owner)
     steps.pay_fee(world, owner)
-    world.later(days=1)
     link = steps.copy_link(owner)
-    steps.buy(world, link, "Bo Lindqvist", "bo@buyer.example")
+    world.later(days=1)
+    steps.buy(world, link, "Bo Lindqvist", BUYER)
     world.travel_to(datetime(2026, 4, 3, 9, tzinfo=UTC))
     steps.close_month(world, steps.AGENCY, "2026-03")
     steps.apply(world, steps.AFFILIATE, "sam@ortiz.example", steps.AFFILIATE_ANSWERS)
@@ -115,7 +116,9 @@ def names(world: World) -> dict[str, str]:
             "statement": statement.public_id,
             "partner": public_id("prt", statement.partner_id),
             "link": first(ReferralLink),
-            "customer": first(Customer),
+            "customer": session.scalars(select(Customer).where(Customer.email == BUYER))
+            .one()
+            .public_id,
             "commission": first(Commission),
             "enrollment": first(Enrollment),
             "application": first(Application, Application.created_at.desc()),

@@ -29,6 +29,8 @@ class Watch:
     expected: set[int] = field(default_factory=set)
     """Answers that the test provokes, such as 422."""
     seen: set[str] = field(default_factory=set)
+    has_script: bool = True
+    """Whether the pages may run script; without it, axe cannot either."""
 
     def over(self, context: BrowserContext) -> BrowserContext:
         """Begin to watch a context."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal.certification.models import (
     AnswerKey,
@@ -148,7 +149,7 @@ def pass_exam(world: World, owner: Visitor) -> Page:
     owner.follow("See the rules and start")
     page = owner.press("Start the clock")
     while "/overview" not in page.url:
-        right = right_answers(world, page)
+        right = right_answers_at(world, page.url)
         form = page.form("Next" if any(
             "Next" in b.text for f in page.forms for b in f.controls
         ) else "Save and hand in")  # fmt: skip
@@ -163,9 +164,9 @@ def pass_exam(world: World, owner: Visitor) -> Page:
     return page
 
 
-def right_answers(world: World, page: Page) -> set[str]:
-    """The right options of the question that is shown."""
-    position = int(page.url.rsplit("/", 1)[-1])
+def right_answers_at(world: World, url: str) -> set[str]:
+    """The right options of the question that is shown at an address."""
+    position = int(url.rsplit("/", 1)[-1])
     with world.books() as session:
         attempt = session.scalars(
             select(Attempt).where(Attempt.status == AttemptStatus.IN_PROGRESS)
@@ -216,15 +217,7 @@ def close_month(world: World, program: str, label: str) -> Page:
     """Close a month as finance does: look, type its label, confirm."""
     finance = staff(world, "finance")
     with world.books() as session:
-        period_id = (
-            session.scalars(
-                select(Period)
-                .join(Program)
-                .where(Program.key == program, Period.label == label)
-            )
-            .one()
-            .public_id
-        )
+        period_id = period_of(session, program, label).public_id
     finance.open(f"/admin/periods/{period_id}")
     typed = {f"Type {label} to confirm": label}
     for control in finance.page.form("Close").controls:
@@ -236,3 +229,11 @@ def close_month(world: World, program: str, label: str) -> Page:
     assert "The close has begun" in page.text, page.text
     world.settle()
     return finance.open(f"/admin/periods/{period_id}")
+
+
+def period_of(session: Session, program: str, label: str) -> Period:
+    return session.scalars(
+        select(Period)
+        .join(Program)
+        .where(Program.key == program, Period.label == label)
+    ).one()

@@ -49,7 +49,7 @@ def test_an_agency_earns_and_can_prove_every_cent(
     assert visitor.cookie("visitor")
     world.travel_to(datetime(2026, 4, 3, 9, tzinfo=UTC))
     page = steps.close_month(world, steps.AGENCY, "2026-03")
-    assert "1 statements were issued" in page.text, page.text
+    assert "1 statement was issued" in page.text, page.text
     world.travel_to(datetime(2026, 4, 10, 9, tzinfo=UTC))
     refund_the_latest_payment(world, 3_000)
     world.travel_to(datetime(2026, 5, 3, 9, tzinfo=UTC))
@@ -208,7 +208,7 @@ def assert_every_line_says_why(world: World) -> None:
     # March, April, what the refund took back, and May, which is still open
     assert amounts == [2_400, 2_400, -600, 2_400]
     pages = [owner.open(f"/app/earnings/{commission}") for commission in ids]
-    assert all(page.heading == "Why this amount" for page in pages)
+    assert all(page.heading.startswith("Why this amount") for page in pages)
     assert all("20%" in page.text for page in pages)
     assert "$120.00" in pages[0].text
     assert "$30.00" in pages[2].text

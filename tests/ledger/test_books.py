@@ -15,7 +15,7 @@ from portal.ledger.models import (
     LedgerIsAppendOnly,
     Posting,
 )
-from portal.ledger.service import Line, balance, book
+from portal.ledger.service import Line, balance, book, entries_with_prefix
 from portal.partners.models import Partner
 from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerFactory
@@ -110,6 +110,17 @@ class TestBooking:
 
         assert payable("USD") == Money(650, "USD")
         assert payable("EUR") == Money(0, "EUR")
+
+    def test_entries_are_found_by_the_beginning_of_their_key(
+        self, session: Session, partner: Partner
+    ) -> None:
+        for key in ("fee:1", "fee:2", "fe%:3"):
+            book(session, key, sides(partner), occurred_at=NOW, now=NOW)
+
+        found = entries_with_prefix(session, "fee:")
+
+        assert [entry.key for entry in found] == ["fee:1", "fee:2"]
+        assert len(found[0].postings) == 2
 
     def test_a_change_in_python_is_refused_before_the_database(
         self, session: Session, partner: Partner

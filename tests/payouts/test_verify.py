@@ -13,6 +13,7 @@ from portal.kit.money import Money
 from portal.payments.models import InboxEvent, InboxSource, InboxStatus
 from portal.payouts import service
 from portal.payouts.verify import CHECKS, verify
+from portal.statements.models import StatementCounter
 from tests.commissions.story import Story
 from tests.factories.people import UserFactory
 from tests.statements.books import a_month, a_period, at, close, settle
@@ -217,6 +218,14 @@ def test_an_event_left_lying_in_a_closed_month_is_found(
 
     assert finding.invariant == "events-are-settled"
     assert finding.row == "evt_1"
+
+
+def test_a_counter_that_stands_at_nothing_is_sound(session: Session) -> None:
+    story = Story(session)
+    session.add(StatementCounter(program_id=story.version.program_id, last_count=0))
+    session.flush()
+
+    assert verify(session, NOW) == []
 
 
 def test_the_command_says_that_all_is_well(app: Flask, session: Session) -> None:

@@ -50,6 +50,16 @@ class TestList:
             in owner(story, sign_in).get("/app/statements").text
         )
 
+    def test_a_month_without_a_line_shows_the_opening(
+        self, story: Story, sign_in: SignIn
+    ) -> None:
+        close(story.session, a_month(story))
+        a_period(story.session, story.version.program_id, "2026-02")
+
+        page = owner(story, sign_in).get("/app/statements").text
+
+        assert "February 2026, so far" in page
+
     def test_each_row_has_its_files(self, story: Story, sign_in: SignIn) -> None:
         [statement] = close(story.session, a_month(story))
 

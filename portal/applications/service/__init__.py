@@ -8,6 +8,7 @@ from portal.applications.service.answering import (
     save_answers,
     submit,
 )
+from portal.applications.service.completing import complete_approval
 from portal.applications.service.deciding import (
     AlreadyDecided,
     AlreadyInProgram,
@@ -16,7 +17,6 @@ from portal.applications.service.deciding import (
     TooLateToUndo,
     approve,
     ask,
-    complete_approval,
     reject,
     undo_decision,
 )

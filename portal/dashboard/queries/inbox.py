@@ -156,15 +156,12 @@ def month_health(
         row.program_id: month_of(now, row.definition.zone).starts_at for row in versions
     }
     sums = _sums(session, begins, now)
-    partners: dict[UUID, int] = dict(
-        session.execute(
-            select(Enrollment.program_id, func.count())
-            .where(Enrollment.status == EnrollmentStatus.ACTIVE)
-            .group_by(Enrollment.program_id)
-        )
-        .tuples()
-        .all()
+    counted = session.execute(
+        select(Enrollment.program_id, func.count())
+        .where(Enrollment.status == EnrollmentStatus.ACTIVE)
+        .group_by(Enrollment.program_id)
     )
+    partners = {program_id: count for program_id, count in counted}  # noqa: C416 - mypy reads rows, not dict()
     found = []
     for version in versions:
         nothing = [(0, 0, version.definition.currency)]

@@ -204,7 +204,7 @@ def _tiers(session: Session, enrollment_ids: Collection[UUID]) -> dict[UUID, str
         .ext(distinct_on(TierChange.enrollment_id))
         .order_by(TierChange.enrollment_id, TierChange.from_at.desc())
     )
-    return dict(rows.tuples().all())
+    return {key: tier for key, tier in rows}  # noqa: C416 - mypy reads rows, not dict()
 
 
 def _customers(session: Session, enrollment_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -278,9 +278,7 @@ def log(
         .outerjoin(User, User.id == AuditEvent.actor_id)
         .where(AuditEvent.subject_id.in_(_subjects(partner_id)))
     )
-    rows = session.execute(
-        asked.limit(statement, AuditEvent.at, AuditEvent.id)
-    ).tuples()
+    rows = session.execute(asked.limit(statement, AuditEvent.at, AuditEvent.id))
     return asked.page(
         [(event, user) for event, user in rows],
         key=lambda entry: (entry[0].at, entry[0].id),

@@ -14,8 +14,8 @@ from portal.payouts import service as payouts
 from portal.programs import queries as programs
 from portal.statements import queries as statements
 from portal.statements import service
+from portal.statements.closing import run_close
 from portal.statements.rules import Payment, Severity
-from portal.statements.tasks import run_close
 
 _KNOWN = "Seen. We carry it to the next statement."
 

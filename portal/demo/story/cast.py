@@ -81,18 +81,15 @@ NOOR = Cast(
     link="Newsletter",
     arrivals={
         1: "T",
-        2: "T",
-        3: "TG",
-        4: "T",
-        5: "TT",
-        6: "G",
-        7: "TT",
-        8: "TG",
+        3: "T",
+        5: "G",
+        7: "T",
+        8: "G",
         9: "TT",
         10: "TGT",
         11: "TTG",
-        12: "TGT",
-        13: "TTS",
+        12: "GTT",
+        13: "TGTS",
     },
     sites=("noorhaddad.test", "linkedin.com", ""),
     welcome="Your letter is a joy to read. Welcome!",
@@ -110,7 +107,7 @@ JIWOO = Cast(
     joins=(0, 2),
     code="maru",
     link="Our website",
-    arrivals={1: "G", 2: "S", 4: "G", 5: "T", 7: "S", 9: "G", 11: "S", 13: "G"},
+    arrivals={1: "G", 3: "S", 6: "G", 8: "S", 10: "G", 12: "S", 13: "G"},
     sites=("maru.test", "naver.com", ""),
     welcome="Impressive projects. Glad to have you.",
 )
@@ -141,7 +138,7 @@ KAIRA = Cast(
     joins=(0, 0),
     code="kaira",
     link="Clinic guide",
-    arrivals={2: "G", 5: "T", 8: "T"},
+    arrivals={3: "G", 7: "T", 9: "T"},
     sites=("kaira.test", ""),
 )
 NORTHWIND = Cast(
@@ -156,7 +153,7 @@ NORTHWIND = Cast(
     joins=(2, 8),
     code="northwind",
     link="Sales playbook",
-    arrivals={3: "G", 5: "T", 6: "G", 8: "T", 10: "S", 12: "T", 13: "G"},
+    arrivals={3: "G", 7: "G", 9: "T", 11: "S", 12: "T", 13: "GT"},
     sites=("northwind.test", "google.com", ""),
 )
 SORREL = Cast(
@@ -171,7 +168,7 @@ SORREL = Cast(
     joins=(6, 11),
     code="sorrel",
     link="Hotel page",
-    arrivals={7: "G", 9: "G", 11: "T"},
+    arrivals={8: "G", 10: "G", 12: "T", 13: "T"},
     sites=("sorrel.test", ""),
 )
 ATLAS = Cast(
@@ -186,7 +183,7 @@ ATLAS = Cast(
     joins=(9, 5),
     code="atlas",
     link="Course page",
-    arrivals={10: "T", 11: "G", 12: "T"},
+    arrivals={10: "T", 12: "GT", 13: "G"},
     sites=("atlas.test", ""),
 )
 PIXEL = Cast(
@@ -201,7 +198,7 @@ PIXEL = Cast(
     joins=(1, 9),
     code="pixel",
     link="Tool list",
-    arrivals={3: "T", 4: "G", 7: "T", 8: "T", 10: "G", 12: "T", 13: "T"},
+    arrivals={3: "T", 8: "G", 10: "T", 12: "GT", 13: "T"},
     sites=("pixelharbor.test", "google.com", ""),
 )
 CASA = Cast(
@@ -216,7 +213,7 @@ CASA = Cast(
     joins=(10, 12),
     code="casa",
     link="Podcast notes",
-    arrivals={11: "T", 12: "G", 13: "TT"},
+    arrivals={11: "TG", 12: "G", 13: "TTT"},
     sites=("spotify.com", ""),
 )
 MBALI = Cast(
@@ -231,7 +228,7 @@ MBALI = Cast(
     joins=(7, 15),
     code="mbali",
     link="Profile",
-    arrivals={8: "T", 10: "T", 13: "G"},
+    arrivals={9: "T", 11: "T", 13: "GT"},
     sites=("instagram.com", ""),
 )
 FAST_TRAFFIC = Cast(
@@ -246,7 +243,7 @@ FAST_TRAFFIC = Cast(
     joins=(5, 7),
     code="fast-traffic",
     link="Landing page",
-    arrivals={7: "T", 9: "T"},
+    arrivals={7: "T", 9: "T", 10: "T"},
     sites=("fasttraffic.test", ""),
 )
 LUMEN = Cast(

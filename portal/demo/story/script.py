@@ -1,15 +1,16 @@
 """What happens, and when."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.applications.rules import RejectionReason
+from portal.certification.bank import shipped
 from portal.commissions import service as commissions
 from portal.demo.story import cast, people
 from portal.demo.story.books import Finance
@@ -19,6 +20,7 @@ from portal.demo.story.stage import Setting, Stage, StoryBroken
 from portal.demo.story.trade import Market, make_link
 from portal.enrollments.models import Enrollment
 from portal.extensions import db
+from portal.kit.clock import add_months
 from portal.kit.db import transaction
 from portal.mail.models import MailStatus, OutboxEmail
 from portal.payouts.verify import verify
@@ -28,28 +30,12 @@ from portal.statements import service as statements
 
 Say = Callable[[str], None]
 
+_UTC = ZoneInfo("UTC")
+_VALID_MONTHS = shipped(people.EXAM).valid_months
+_RENEWS_BEFORE = timedelta(days=20)
+"""How long before a certificate expires its holder passes the exam again."""
 RECENT = timedelta(days=7)
 """Mails of this last time are really delivered; older ones count as sent."""
-
-SIGN_INS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
-    {
-        "Staff": (
-            (cast.ADMIN, "Dana, admin: reviews, closes, sees all"),
-            (cast.FINANCE, "Omar, finance: closes months, records payouts"),
-            (cast.REVIEWER, "Rin, reviewer: decides on applications"),
-            (cast.STAFF[3].email, "Ada, auditor: reads everything, changes nothing"),
-        ),
-        "Partners": (
-            (cast.NOOR.email, "Noor, freelancer in Dubai: statements, PDF, earnings"),
-            (cast.JIWOO.email, "Jiwoo, agency in Seoul: certificate, fee, tiers"),
-            (cast.BLUE_FERN.email, "Blue Fern: refunds and a balance below zero"),
-            (cast.KAIRA.email, "Kaira: certificate expired, fee past due"),
-            (cast.LUMEN.email, "Lena: has signed, the exam is next"),
-            (cast.NORTHWIND.email, "Northwind: a team; also fin@, mia@ and val@"),
-        ),
-    }
-)
-"""Who can be tried out, and what each one shows."""
 
 
 def has_begun(session: Session) -> bool:
@@ -135,6 +121,9 @@ class DemoStory:
             exam = exam_at or moment + timedelta(days=6)
             stage.at(exam, lambda now: people.sit_exam(stage, who, now, wrong=1))
             ready = exam + timedelta(hours=1)
+            again = add_months(exam - _RENEWS_BEFORE, _VALID_MONTHS, _UTC)
+            if who is not cast.KAIRA:
+                stage.at(again, lambda now: people.sit_exam(stage, who, now))
         if people.has_gate(who, GateKind.FEE):
             paid = fee_at or moment + timedelta(days=7)
             stage.at(paid, lambda now: people.pay_fee(stage, who, now))
@@ -271,6 +260,3 @@ class DemoStory:
 
 def _drop(value: object) -> None:
     del value
-
-
-__all__ = ["SIGN_INS", "DemoStory", "Setting", "StoryBroken", "has_begun"]

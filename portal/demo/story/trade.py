@@ -16,7 +16,7 @@ from portal.tracking.models import ReferralLink
 from portal.tracking.queries import first_link
 from portal.tracking.rules import Visit
 
-_CHURN_PERCENT = 22
+_CHURN_PERCENT = 35
 _FIRST_TO_LEAVE = 4
 """Customers of the first months stay."""
 _FAITHFUL = (cast.BLUE_FERN, cast.SORREL)

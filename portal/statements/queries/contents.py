@@ -1,0 +1,121 @@
+"""What goes on a statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from portal.commissions.models import Commission
+from portal.ledger.models import JournalEntry, LedgerAccount, Posting
+from portal.statements.models import (
+    StatementLine,
+)
+from portal.statements.rules import LineKind
+
+PAYOUT_KEYS = "payout:%"
+"""Keys of the entries that pay a partner; `portal.payouts` books them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMade:
+    """A payout to a partner as the books know it."""
+
+    entry: JournalEntry
+    posting: Posting
+    statement_id: UUID | None
+    """The statement that shows it; none until the next close."""
+
+
+_SOURCES = (
+    joinedload(Commission.customer),
+    joinedload(Commission.sale),
+    joinedload(Commission.refund),
+)
+
+
+def projected(
+    session: Session, enrollment_ids: Sequence[UUID], until: datetime
+) -> dict[UUID, dict[LineKind, int]]:
+    """Return what cleared before `until` and is on no statement, by enrollment."""
+    rows = session.execute(
+        select(
+            Commission.enrollment_id, Commission.kind, func.sum(Commission.amount_minor)
+        )
+        .where(
+            Commission.enrollment_id.in_(enrollment_ids),
+            Commission.frozen_at.is_(None),
+            Commission.clears_at < until,
+        )
+        .group_by(Commission.enrollment_id, Commission.kind)
+    )
+    found: dict[UUID, dict[LineKind, int]] = {}
+    for enrollment_id, kind, total in rows:
+        found.setdefault(enrollment_id, {})[LineKind(kind)] = int(total)
+    return found
+
+
+def unfrozen(
+    session: Session, enrollment_id: UUID, until: datetime
+) -> Sequence[Commission]:
+    """Return the lines that cleared before `until` and are on no statement."""
+    return session.scalars(
+        select(Commission)
+        .where(
+            Commission.enrollment_id == enrollment_id,
+            Commission.frozen_at.is_(None),
+            Commission.clears_at < until,
+        )
+        .options(*_SOURCES)
+        .order_by(Commission.occurred_at, Commission.id)
+    ).all()
+
+
+def with_sources(session: Session, ids: Sequence[UUID]) -> Sequence[Commission]:
+    """Return commissions with their customer, sale and refund, oldest first."""
+    return session.scalars(
+        select(Commission)
+        .where(Commission.id.in_(ids))
+        .options(*_SOURCES)
+        .order_by(Commission.occurred_at, Commission.id)
+    ).all()
+
+
+def payouts_made(
+    session: Session, partner_ids: Sequence[UUID], program_id: UUID
+) -> list[PaymentMade]:
+    """Return what partners were paid in a program, oldest first."""
+    rows = session.execute(
+        select(Posting, JournalEntry, StatementLine.statement_id)
+        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
+        .outerjoin(StatementLine, StatementLine.posting_id == Posting.id)
+        .where(
+            Posting.account == LedgerAccount.PARTNER_PAYABLE,
+            Posting.partner_id.in_(partner_ids),
+            Posting.program_id == program_id,
+            JournalEntry.key.like(PAYOUT_KEYS),
+        )
+        .order_by(JournalEntry.occurred_at, Posting.id)
+    )
+    return [
+        PaymentMade(entry, posting, statement_id)
+        for posting, entry, statement_id in rows
+    ]
+
+
+def payouts_waiting(
+    session: Session, partner_ids: Sequence[UUID], program_id: UUID, until: datetime
+) -> dict[UUID, list[PaymentMade]]:
+    """Return the payouts before `until` that no statement shows yet, by partner."""
+    found: dict[UUID, list[PaymentMade]] = {}
+    for payment in payouts_made(session, partner_ids, program_id):
+        partner_id = payment.posting.partner_id
+        if (
+            partner_id is not None
+            and payment.statement_id is None
+            and payment.entry.occurred_at < until
+        ):
+            found.setdefault(partner_id, []).append(payment)
+    return found
