@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -52,7 +51,7 @@ def settings(server: EmbeddedPostgres) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     with app.app_context():
-        flask_migrate.upgrade(revision=os.environ.get("TEST_REVISION", "head"))
+        flask_migrate.upgrade()
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -60,7 +60,7 @@ def page(
         policy: More directives, such as where a form leads.
     """
     rules = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
         f"frame-ancestors 'none'; {policy or _OWN_FORMS}"
     )
     return Response(
