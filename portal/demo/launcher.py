@@ -355,7 +355,8 @@ def _launch(instance: Path, say: Say) -> int:
     taken = taken_ports(addresses)
     if taken:
         raise DemoError("\n".join(taken))
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     notes = read_notes(instance)
     if notes.story == "begun":
         say("The last seeding was interrupted; beginning it anew.")

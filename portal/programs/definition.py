@@ -101,6 +101,10 @@ class FormStep(_Part):
     questions: tuple[Question, ...] = Field(min_length=1)
 
 
+_PAGES_OF_ITS_OWN = {"check", "sent"}
+"""Names of an application's other pages, which a step would hide."""
+
+
 class Join(_Part):
     """How a partner gets in."""
 
@@ -120,7 +124,13 @@ class Join(_Part):
     def _keys_are_unique(self) -> Self:
         keys = [q.key for q in self.questions]
         _refuse_repeats("question key", keys)
-        _refuse_repeats("step key", [step.key for step in self.steps])
+        steps = [step.key for step in self.steps]
+        _refuse_repeats("step key", steps)
+        if taken := _PAGES_OF_ITS_OWN & set(steps):
+            raise ValueError(
+                f"call the step {', '.join(sorted(taken))} otherwise: "
+                "the application has a page of that name"
+            )
         # The portal itself needs these two to open a partner's account.
         missing = {"company", "country"} - set(keys)
         if missing:

@@ -2,23 +2,40 @@
 
 A feature adds a maker for each argument that names an object of the partner under
 test: `MAKERS["statements:statement_id"] = ...` (blueprint and argument), or with the
-whole endpoint in front. Without a maker an argument is an id that nothing has.
+whole endpoint in front. Each object is made once for a walk. An id without a maker
+fails the walk; a text without one names nothing.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from portal.accounts.models import User
+from portal.accounts import tokens
+from portal.accounts.models import TokenPurpose, User, UserSession
 from portal.accounts.permissions import Role
+from portal.certification import service as certification
+from portal.certification.models import Attempt
+from portal.commissions.models import Commission
+from portal.fees.models import FeeSubscription
+from portal.kit.clock import utc_now
 from portal.kit.ids import new_id
+from portal.mail import service as mail
 from portal.partners.models import Partner
+from portal.payments import service as payments
+from portal.payments.models import InboxSource
+from portal.statements.models import Statement
+from tests.commissions.story import Story
+from tests.factories.applications import ApplicationFactory, ApplicationLinkFactory
+from tests.factories.base_factory import NOW
+from tests.factories.certification import EXAM, answer_all, started
 from tests.factories.people import PartnerMemberFactory, UserFactory
-from tests.factories.programs import EnrollmentFactory
-from tests.factories.tracking import ReferralLinkFactory
+from tests.sales import stripe_objects
+from tests.statements.books import a_month, a_period, close
 
 FOREIGN: frozenset[str] = frozenset()
 """Views of libraries, which wear no guard of ours."""
@@ -30,6 +47,8 @@ ROLES: Mapping[str, Role] = {
     OTHER_PARTNER: Role.PARTNER_OWNER,
 }
 ACTORS = (ANONYMOUS, *ROLES)
+HOLDER = Role.PARTNER_OWNER.value
+"""Whose the objects of one person are, such as an attempt at an exam."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +56,33 @@ class World:
     """One partner with all its roles, the owner of another one, and staff."""
 
     session: Session
-    partner: Partner
+    story: Story
     people: Mapping[str, User]
+    made: dict["Maker", object] = field(default_factory=dict)
+
+    @property
+    def partner(self) -> Partner:
+        return self.story.enrollment.partner
+
+    @cached_property
+    def statement(self) -> Statement:
+        """January's, with a line; February is open."""
+        [statement] = close(self.session, a_month(self.story))
+        a_period(self.session, self.story.version.program_id, "2026-02")
+        return statement
+
+    def the(self, maker: "Maker") -> object:
+        """Return what `maker` makes, always the same."""
+        if maker not in self.made:
+            self.made[maker] = maker(self)
+            self.session.flush()  # the views read it on a session of their own
+        return self.made[maker]
 
 
 Maker = Callable[[World], object]
+
+
+# The partner's own
 
 
 def _member(world: World) -> object:
@@ -50,60 +91,256 @@ def _member(world: World) -> object:
     return user.id
 
 
+def _enrollment(world: World) -> object:
+    return world.story.enrollment.id
+
+
+def _link(world: World) -> object:
+    return world.story.link.id
+
+
+def _line(world: World) -> Commission:
+    """The line on the statement."""
+    key = world.statement.lines[0].commission_id
+    return world.session.get_one(Commission, key)
+
+
+def _commission(world: World) -> object:
+    return _line(world).id
+
+
+def _customer(world: World) -> object:
+    return _line(world).customer_id
+
+
+def _statement(world: World) -> object:
+    return world.statement.id
+
+
+def _fee(world: World) -> object:
+    """A fee that nobody paid yet, of the partner's enrollment in another program."""
+    elsewhere = Story(world.session)
+    elsewhere.enrollment.partner = world.partner
+    fee = FeeSubscription(
+        id=new_id(),
+        enrollment_id=elsewhere.enrollment.id,
+        amount_minor=9_900,
+        currency="USD",
+        interval="month",
+        created_at=NOW,
+    )
+    world.session.add(fee)
+    return fee.id
+
+
+def _exam(world: World) -> object:
+    world.the(_attempt)
+    return EXAM
+
+
+# One person's own
+
+
+def _attempt(world: World) -> object:
+    holder = world.people[HOLDER]
+    return started(world.session, holder, world.story.enrollment, utc_now()).id
+
+
+def _session(world: World) -> object:
+    whose = UserSession.user_id == world.people[HOLDER].id
+    return world.session.scalars(select(UserSession.id).where(whose)).first()
+
+
+# The vendor's
+
+
+def _partner(world: World) -> object:
+    return world.partner.id
+
+
 def _staff(world: World) -> object:
     del world
     return UserFactory.create(finance=True).id
 
 
-def _enrollment(world: World) -> object:
-    return EnrollmentFactory.create(partner=world.partner).id
+def _application(world: World) -> object:
+    return ApplicationFactory.create(version=world.story.version).id
 
 
-def _link(world: World) -> object:
-    return ReferralLinkFactory.create(enrollment__partner=world.partner).id
+def _period(world: World) -> object:
+    return world.statement.period_id
+
+
+def _passed(world: World) -> Attempt:
+    """An attempt of a colleague who passed."""
+    user = world.people[Role.PARTNER_VIEWER.value]
+    attempt = started(world.session, user, world.story.enrollment, utc_now())
+    answer_all(
+        world.session, attempt, rightly=len(attempt.questions), now=attempt.started_at
+    )
+    return attempt
+
+
+def _certificate(world: World) -> object:
+    certificate = certification.submit(world.session, _passed(world), now=utc_now())
+    assert certificate is not None
+    return certificate
+
+
+def _certificate_id(world: World) -> object:
+    return world.the(_certificate).id  # type: ignore[attr-defined]  # a certificate
+
+
+def _certificate_number(world: World) -> object:
+    return world.the(_certificate).number  # type: ignore[attr-defined]  # a certificate
+
+
+def _mail(world: World) -> object:
+    return mail.enqueue(
+        world.session,
+        to="dana@acme.example",
+        template="accounts/password_changed",
+        context={},
+        now=NOW,
+    ).id
+
+
+def _event(world: World) -> object:
+    event = stripe_objects.event("invoice.paid", stripe_objects.invoice())
+    payments.receive(world.session, event, source=InboxSource.WEBHOOK, now=NOW)
+    return event["id"]
+
+
+def _slug(world: World) -> object:
+    return world.story.version.program.key
+
+
+def _number(world: World) -> object:
+    return world.story.version.number
+
+
+# What anyone may hold
+
+
+def _code(world: World) -> object:
+    return world.story.link.code
+
+
+def _sha256(world: World) -> object:
+    return world.statement.sha256
+
+
+def _reference(world: World) -> object:
+    return ApplicationFactory.create(version=world.story.version).reference
+
+
+def _link_of_application(world: World) -> object:
+    application = ApplicationFactory.create(version=world.story.version)
+    token = "t" * 43
+    ApplicationLinkFactory.create(application=application, token=token)
+    return token
+
+
+def _invitation(world: World) -> object:
+    invited = UserFactory.create()
+    return tokens.issue(world.session, invited, TokenPurpose.JOIN, now=utc_now())
+
+
+def _reset(world: World) -> object:
+    user, purpose = UserFactory.create(), TokenPurpose.RESET_PASSWORD
+    return tokens.issue(world.session, user, purpose, now=utc_now())
+
+
+def _file(world: World) -> object:
+    del world
+    return "app.css"
 
 
 MAKERS: dict[str, Maker] = {
+    "accounts.end_session:session_id": _session,
+    "accounts.join:token": _invitation,
+    "accounts.join_submitted:token": _invitation,
+    "accounts.reset:token": _reset,
+    "accounts.reset_submitted:token": _reset,
     "accounts_admin:user_id": _staff,
+    "applications.confirm:token": _link_of_application,
+    "applications:reference": _reference,
+    "applications:slug": _slug,
+    "applications_admin:application_id": _application,
+    "applications_status:reference": _reference,
+    "certification:attempt_id": _attempt,
+    "certification:key": _exam,
+    "certification_admin:certificate_id": _certificate_id,
+    "certification_admin:key": _exam,
+    "certification_public:number": _certificate_number,
+    "commissions:commission_id": _commission,
+    "commissions:customer_id": _customer,
+    "commissions_admin:commission_id": _commission,
     "dashboard:enrollment_id": _enrollment,
+    "dashboard_admin:enrollment_id": _enrollment,
+    "dashboard_admin:partner_id": _partner,
     "enrollments:enrollment_id": _enrollment,
     "fees:enrollment_id": _enrollment,
+    "fees:subscription_id": _fee,
+    "mail_admin:email_id": _mail,
     "partners:user_id": _member,
+    "payouts_admin:statement_id": _statement,
+    "programs:slug": _slug,
+    "programs_admin:number": _number,
+    "programs_admin:slug": _slug,
+    "static:filename": _file,
+    "statements:statement_id": _statement,
+    "statements_admin:enrollment_id": _enrollment,
+    "statements_admin:period_id": _period,
+    "statements_admin:statement_id": _statement,
+    "statements_public:sha256": _sha256,
+    "tracking:code": _code,
     "tracking:link_id": _link,
+    "webhooks_admin:event_id": _event,
 }
 
 
-SAMPLES: Mapping[str, object] = {
-    "IntegerConverter": 1,
-    "ReferenceConverter": "APP-222222",
-}
-"""Texts that a converter takes, where nothing has that name."""
+SAMPLES: Mapping[str, object] = {"position": 1, "step_key": "company"}
+"""Parts of an object that another argument names."""
 
 
 def maker_for(endpoint: str, argument: str) -> Maker | None:
     """Return what makes this argument of this endpoint, if anything does."""
-    blueprint = endpoint.rpartition(".")[0]
+    blueprint = endpoint.rpartition(".")[0] or endpoint
     return MAKERS.get(f"{endpoint}:{argument}") or MAKERS.get(f"{blueprint}:{argument}")
+
+
+def arguments_of(rule: Rule) -> set[str]:
+    """Return the arguments that the address shows; others have defaults."""
+    return rule.arguments & set(rule._converters)
+
+
+def choices_of(rule: Rule, argument: str) -> list[str]:
+    """Return what an argument can be, if the route lists it."""
+    return sorted(getattr(rule._converters[argument], "items", ()))
+
+
+def unmade(rule: Rule) -> list[str]:
+    """Return the arguments that nothing stands in for."""
+    return [
+        argument
+        for argument in arguments_of(rule)
+        if argument not in SAMPLES
+        and not choices_of(rule, argument)
+        and maker_for(rule.endpoint, argument) is None
+    ]
 
 
 def values_for(rule: Rule, world: World) -> dict[str, object]:
     """Return a value for every argument of a route."""
     values: dict[str, object] = {}
-    for argument in rule.arguments & set(rule._converters):  # others have defaults
-        maker = maker_for(rule.endpoint, argument)
-        values[argument] = maker(world) if maker else _nothing(rule, argument)
+    for argument in arguments_of(rule):
+        if maker := maker_for(rule.endpoint, argument):
+            values[argument] = world.the(maker)
+        else:
+            choices = choices_of(rule, argument)
+            values[argument] = choices[0] if choices else SAMPLES[argument]
     return values
-
-
-def _nothing(rule: Rule, argument: str) -> object:
-    converter = type(rule._converters[argument]).__name__
-    if converter in SAMPLES:
-        return SAMPLES[converter]
-    if converter in {"UUIDConverter", "PublicIdConverter"}:
-        return new_id()
-    if converter == "AnyConverter":
-        return next(iter(rule._converters[argument].items))  # type: ignore[attr-defined]  # its choices
-    return "none-such"
 
 
 def path_of(app: Flask, rule: Rule, method: str, values: dict[str, object]) -> str:

@@ -46,6 +46,12 @@ def test_a_form_asks_each_thing_once() -> None:
     )
 
 
+def test_a_step_cannot_be_called_like_another_page_of_the_application() -> None:
+    assert "call the step check otherwise" in broken(
+        lambda d: d["join"]["steps"][1].update(key="check")
+    )
+
+
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [("company", "ask for company in"), ("country", "ask for country in")],

@@ -90,6 +90,7 @@ NOOR = Cast(
         11: "TTG",
         12: "GTT",
         13: "TGTS",
+        14: "TT",
     },
     sites=("noorhaddad.test", "linkedin.com", ""),
     welcome="Your letter is a joy to read. Welcome!",
@@ -107,7 +108,7 @@ JIWOO = Cast(
     joins=(0, 2),
     code="maru",
     link="Our website",
-    arrivals={1: "G", 3: "S", 6: "G", 8: "S", 10: "G", 12: "S", 13: "G"},
+    arrivals={1: "G", 3: "S", 6: "G", 8: "S", 10: "G", 12: "S", 13: "G", 14: "G"},
     sites=("maru.test", "naver.com", ""),
     welcome="Impressive projects. Glad to have you.",
 )
@@ -213,7 +214,7 @@ CASA = Cast(
     joins=(10, 12),
     code="casa",
     link="Podcast notes",
-    arrivals={11: "TG", 12: "G", 13: "TTT"},
+    arrivals={11: "TG", 12: "G", 13: "TTT", 14: "T"},
     sites=("spotify.com", ""),
 )
 MBALI = Cast(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from portal.demo.shop import PLANS
 from portal.demo.story import cast
 from portal.demo.story.cast import Cast
+from portal.demo.story.dates import MONTHS
 from portal.demo.story.people import enrollment_of
 from portal.demo.story.stage import Stage, StoryBroken
 from portal.extensions import db
@@ -58,7 +59,7 @@ class Market:
         for partner in cast.PARTNERS:
             if not partner.arrivals:
                 continue
-            for month in range(min(partner.arrivals), 15):
+            for month in range(min(partner.arrivals), MONTHS + 1):
                 moment = stage.dates.on(month, 1, 0)
                 self._note_visits(partner, moment)
 
@@ -199,6 +200,9 @@ def _buyers(stage: Stage) -> Iterator[Buyer]:
                 name, email = next(names)
                 day = stage.rng.randint(4, 26)
                 hour, minute = stage.rng.randint(7, 20), stage.rng.randint(0, 59)
+                buys_at = stage.dates.on(month, day, hour, minute)
+                if month == MONTHS:  # it may have begun just now
+                    buys_at = stage.dates.ago(days=stage.rng.uniform(0.3, 6))
                 may_leave = month >= _FIRST_TO_LEAVE and partner not in _FAITHFUL
                 leaves = may_leave and stage.rng.randrange(100) < _CHURN_PERCENT
                 yield Buyer(
@@ -206,6 +210,6 @@ def _buyers(stage: Stage) -> Iterator[Buyer]:
                     email=email,
                     plan=cast.PLAN_OF[letter],
                     partner=partner,
-                    buys_at=stage.dates.on(month, day, hour, minute),
+                    buys_at=buys_at,
                     stops_after_months=stage.rng.randint(1, 5) if leaves else None,
                 )
