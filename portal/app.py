@@ -34,6 +34,7 @@ from portal.config import Settings
 from portal.dashboard import admin_views as dashboard_admin_views
 from portal.dashboard import views as dashboard_views
 from portal.demo import cli as demo_cli
+from portal.demo.settings import mails_url
 from portal.enrollments import views as enrollments_views
 from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
@@ -185,6 +186,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "BASE_URL": settings.base_url,
         "ORG_NAME": settings.org_name,
         "DEMO": settings.demo,
+        "DEMO_MAILS_URL": mails_url() if settings.demo else "",
+        "DEMO_SHOP_URL": settings.vendor_url,
         "DEV_PAGES": settings.demo or settings.testing,
         "CSP_FORM_ACTION": [_checkout_origin(settings)],
     }

@@ -21,12 +21,23 @@ from portal.kit.postgres import EmbeddedPostgres
 from portal.payments.gateway import EXTENSION, SANDBOX_KEY, StripeGateway
 from portal.stripe_sandbox.client import SandboxHTTPClient
 from portal.stripe_sandbox.sandbox import Sandbox
+from tests.browser import chromium
 from tests.factories import base_factory
 from tests.factories.base_factory import NOW
 from tests.postgres import throwaway_server
 
 SignIn = Callable[[User], FlaskClient]
 CountQueries = Callable[[], AbstractContextManager[list[str]]]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it loudly when the browser tests were skipped for want of a browser."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any(chromium.NOT_FOUND in str(report.longrepr) for report in skipped):
+        terminalreporter.write_sep(
+            "!", "BROWSER TESTS DID NOT RUN", red=True, bold=True
+        )
+        terminalreporter.write_line(chromium.NOT_FOUND, red=True)
 
 
 @pytest.fixture(scope="session")

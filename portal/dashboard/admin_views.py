@@ -18,7 +18,7 @@ from portal.dashboard.forms import ReasonForm
 from portal.dashboard.partner_tabs import TABS, VERBS, chosen_tab, form_prefix
 from portal.dashboard.queries import inbox as inbox_queries
 from portal.dashboard.queries import partners as partner_queries
-from portal.dashboard.queries.partners import PartnerRow, Search
+from portal.dashboard.queries.partners import Search
 from portal.enrollments import queries as enrollments
 from portal.enrollments import service as enrollment_service
 from portal.enrollments.models import (
@@ -115,20 +115,20 @@ def partners_csv() -> ResponseReturnValue:
 
     A line for each program that a partner is in, and for each currency in it.
     """
-    rows = partner_queries.every(db.session(), _search(), now=utc_now())
     sees_money = can(Permission.COMMISSIONS_READ)
     header = ["partner", "name", "country", "website", "joined_on", "program"]
     header += ["status", "tier", "customers"]
     if sees_money:
         header += ["earned_12_months", "currency"]
-    lines = csv_lines(header, _csv_rows(rows, sees_money=sees_money))
+    lines = csv_lines(header, _csv_rows(_search(), utc_now(), sees_money=sees_money))
     return csv_download(lines, filename="partners.csv")
 
 
 def _csv_rows(
-    rows: Iterator[PartnerRow], *, sees_money: bool
+    search: Search, now: datetime, *, sees_money: bool
 ) -> Iterator[Sequence[Cell]]:
-    for row in rows:
+    # The session is asked for here, while the file is sent: the view's has ended then.
+    for row in partner_queries.every(db.session(), search, now=now):
         partner = row.partner
         about: list[Cell] = [
             partner.public_id,

@@ -131,9 +131,9 @@ def environment(
     return {
         **kept,
         **database,
+        **{port.variable: str(number) for port, number in addresses.in_order()},
         "PORTAL_DEMO": "yes",
         "PORTAL_INSTANCE_DIR": str(instance),
-        "PORTAL_PORT": str(addresses.web),
         "PORTAL_BASE_URL": addresses.url(addresses.web),
         "PORTAL_VENDOR_URL": addresses.url(addresses.shop),
         "PORTAL_SMTP_URL": f"smtp://127.0.0.1:{addresses.smtp}",

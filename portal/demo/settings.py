@@ -73,6 +73,12 @@ class Addresses:
         return list(zip(PORTS, numbers, strict=True))
 
 
+def mails_url() -> str:
+    """Return where the mail catcher shows its mails."""
+    addresses = Addresses.from_env()
+    return addresses.url(addresses.mail)
+
+
 def _port(port: Port, text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):  # noqa: PLR2004 - the highest port
         raise DemoError(

@@ -10,6 +10,7 @@ from tests.browser.watching import Watch
 from tests.journeys.conftest import new_database as new_database
 from tests.journeys.conftest import schema as schema
 from tests.journeys.conftest import world as world
+from tests.journeys.visitor import BROWSER
 
 HERE = Path(__file__).parent
 WIDE = {"width": 1280, "height": 900}
@@ -54,7 +55,15 @@ def open_context(browser: Browser, watch: Watch) -> Iterator[OpenContext]:
     opened: list[BrowserContext] = []
 
     def open_context(**settings: Any) -> BrowserContext:  # noqa: ANN401 - Playwright's own
-        context = browser.new_context(**{"viewport": WIDE, "locale": "en", **settings})
+        context = browser.new_context(
+            **{
+                "viewport": WIDE,
+                "locale": "en",
+                # Without a window Chromium says so, and clicks of robots do not count.
+                "user_agent": BROWSER,
+                **settings,
+            }
+        )
         context.set_default_timeout(20_000)
         opened.append(context)
         return watch.over(context)

@@ -81,7 +81,9 @@ def test_from_the_public_page_to_the_statement(
     apply(applicant)
     approve_by_keyboard(Person(world, open_context(), watch))
     world.later(seconds=31)
-    owner = Person(world, open_context(permissions=["clipboard-read", "clipboard-write"]), watch)
+    owner = Person(
+        world, open_context(permissions=["clipboard-read", "clipboard-write"]), watch
+    )
     link = become_a_partner(owner)
     world.later(minutes=1)
     buy(Person(world, open_context(), watch), link)

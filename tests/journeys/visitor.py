@@ -20,6 +20,7 @@ from tests.journeys.pages import Page, read
 
 _TIMEOUT = 60
 _MOST_REDIRECTS = 10
+BROKEN = 500
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140 Safari/537.36"
 
 
@@ -75,7 +76,9 @@ class Visitor:
             answer = error
         with answer:
             lower = {name.lower(): value for name, value in answer.headers.items()}
-            return read(Page(address, answer.status, lower, answer.read()))
+            page = read(Page(address, answer.status, lower, answer.read()))
+        assert page.status < BROKEN, f"{page.status} at {address}: {page.text}"
+        return page
 
     def open(self, url: str) -> Page:
         """Go to an address, following redirects."""
