@@ -19,7 +19,7 @@ reset-demo: $(STAMP) ## Forget the demo's data, so that `make demo` starts afres
 	@$(BIN)/python -m portal.demo --reset-only
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(STAMP) format lint types layers cover ## Everything CI runs
 
@@ -36,7 +36,7 @@ layers: $(STAMP) ## Who imports whom
 	$(BIN)/lint-imports
 
 cover: $(STAMP) ## The tests, with the coverage gates
-	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/python scripts/coverage_gates.py
 
 fix: $(STAMP) ## Format and repair what can be repaired

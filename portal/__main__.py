@@ -6,10 +6,13 @@ import sys
 import click
 from flask import Flask
 from flask.cli import FlaskGroup
+from psycopg.errors import UndefinedColumn, UndefinedTable
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from portal.app import create_app
 from portal.boot import BootError, booted_settings
 from portal.config import SettingsError
+from portal.kit.errors import DomainError
 from portal.serving import serve, worker
 
 
@@ -28,13 +31,28 @@ cli.add_command(worker)
 
 
 def main() -> None:
-    """Run one command; a wrong setting ends it with a sentence."""
+    """Run one command; what is wrong around it ends it with a sentence."""
     os.environ.setdefault("FLASK_SKIP_DOTENV", "1")
     try:
         cli.main(standalone_mode=True)
     except (SettingsError, BootError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        _give_up(str(error))
+    except DomainError as error:
+        _give_up(f"Error: {error.message}", exit_code=1)
+    except OperationalError as error:
+        _give_up(f"The database does not answer as it should: {error.orig}")
+    except ProgrammingError as error:
+        if not isinstance(error.orig, UndefinedTable | UndefinedColumn):
+            raise
+        _give_up(
+            "The database has no tables yet, or those of another version. Run "
+            "`portal db upgrade`, then try again."
+        )
+
+
+def _give_up(reason: str, *, exit_code: int = 2) -> None:
+    click.echo(reason, err=True)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,13 @@ _DEFER = text(
     """
 )
 
+_HOLD = text(
+    """
+    SELECT id FROM procrastinate_jobs
+    WHERE queueing_lock = :queueing_lock AND status = 'todo' FOR UPDATE
+    """
+)
+
 _bound: list[Flask] = []
 
 
@@ -115,6 +122,8 @@ def defer(
         at: Not before this moment.
         lock: Jobs with the same lock run one after the other.
         queueing_lock: While a job with this lock waits, another one is not added.
+            The one that waits does not start before the caller's transaction ends,
+            so it sees the change.
 
     Raises:
         KeyError: No such task.
@@ -129,12 +138,21 @@ def defer(
     if queueing_lock is None:
         session.execute(_DEFER, values)
         return
+    while not _is_added(session, values):
+        # Workers skip a locked job. If one has just taken it, another must be added.
+        if session.execute(_HOLD, values).first() is not None:
+            return
+
+
+def _is_added(session: Session, values: dict[str, Any]) -> bool:
     try:
         with session.begin_nested():
             session.execute(_DEFER, values)
     except IntegrityError as error:
         if not violates(error, _QUEUEING_LOCK):
             raise
+        return False
+    return True
 
 
 async def retry_stalled_jobs(app: procrastinate.App) -> int:

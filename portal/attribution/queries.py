@@ -57,6 +57,27 @@ def of_enrollment(session: Session, enrollment_id: UUID) -> Sequence[Attribution
     ).all()
 
 
+def undecided(
+    session: Session, *, seen_before: datetime, most: int = 500
+) -> Sequence[UUID]:
+    """Return the customers whose click nobody has looked at yet.
+
+    Their sales are credited to nobody so far. A job looks at each click soon after
+    it is told; what is found here waits for that job, or lost it.
+    """
+    looked_at = select(Attribution.id).where(
+        Attribution.customer_id == Customer.id,
+        Attribution.reference == Customer.click_reference,
+    )
+    return session.scalars(
+        select(Customer.id)
+        .join(Click, Click.id == Customer.click_id)
+        .where(Customer.first_seen_at < seen_before, ~looked_at.exists())
+        .order_by(Customer.id)
+        .limit(most)
+    ).all()
+
+
 def in_program(
     session: Session, customer_id: UUID, program_id: UUID
 ) -> Attribution | None:

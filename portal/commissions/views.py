@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.accounts.access import requires
+from portal.accounts.access import can, requires
 from portal.accounts.permissions import Permission
 from portal.attribution import queries as attribution_queries
 from portal.commissions import queries, wording
@@ -151,7 +151,7 @@ def customer(customer_id: UUID) -> ResponseReturnValue:
         "commissions/customer.html",
         view=view,
         lines=lines,
-        steps=_story(view, lines, clicks),
+        steps=_story(view, lines, clicks, sees_money=can(Permission.EARNINGS_READ)),
         states=STATE_LABELS,
         kinds=KIND_LABELS,
         customer_states=CUSTOMER_LABELS,
@@ -164,12 +164,15 @@ def _story(
     view: queries.CustomerView,
     lines: Sequence[Commission],
     clicks: Mapping[UUID, attribution_queries.ConsideredClick],
+    *,
+    sees_money: bool,
 ) -> list[dict[str, Any]]:
     """Return what happened with a customer, latest first, as rows of a timeline."""
     decision = view.attribution.reasons
     steps: dict[object, dict[str, Any]] = {}
     for line in lines:
-        steps.setdefault(line.refund_id or line.sale_id, _step(line))
+        step = _step(line) if sees_money else _step_without_money(line)
+        steps.setdefault(line.refund_id or line.sale_id, step)
     steps["came"] = {"text": _("Came to the vendor"), "at": decision.converted_at}
     if decision.winner is not None:
         link = clicks[decision.winner.click_id].link_name
@@ -179,6 +182,18 @@ def _story(
             "tone": "info",
         }
     return sorted(steps.values(), key=lambda step: step["at"], reverse=True)
+
+
+def _step_without_money(line: Commission) -> dict[str, Any]:
+    """Return the step for a role that sees no amounts."""
+    if line.refund is None:
+        return {"text": _("Paid"), "at": line.sale.occurred_at, "tone": "ok"}
+    text = (
+        _("Got money back")
+        if line.refund.net_minor >= 0
+        else _("Money came back to the vendor")
+    )
+    return {"text": text, "at": line.refund.occurred_at, "tone": "warn"}
 
 
 def _step(line: Commission) -> dict[str, Any]:

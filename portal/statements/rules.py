@@ -135,6 +135,14 @@ def totals_of(opening: int, lines: Iterable[tuple[LineKind, int]]) -> Totals:
     )
 
 
+def is_late(clears_at: datetime | None, month_starts_at: datetime) -> bool:
+    """Tell whether a line belongs to a month before the one that states it.
+
+    That month is closed, so the sale or refund was reported after its close.
+    """
+    return clears_at is not None and clears_at < month_starts_at
+
+
 def count_kinds(kinds: Iterable[LineKind]) -> dict[LineKind, int]:
     """Return how often each kind occurs, those that do not with 0."""
     found = dict.fromkeys(LineKind, 0)

@@ -164,6 +164,9 @@ def create_credit_note(store: Store, params: dict[str, Any]) -> Obj:
     invoice["amount_remaining"] -= before
     note = _note(store, invoice, amount, params)
     note["refunds"] = refunds
+    if parts["credit"]:
+        key = store.new_id("customer_balance_transaction")
+        note["customer_balance_transaction"] = key
     note["out_of_band_amount"] = outside or None
     note["post_payment_amount"], note["pre_payment_amount"] = after, before
     note["type"] = "post_payment" if paid else "pre_payment"

@@ -7,7 +7,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.accounts.access import requires, signed_in_user
+from portal.accounts.access import can, requires, signed_in_user
 from portal.accounts.permissions import Permission
 from portal.enrollments import queries as enrollments
 from portal.enrollments import rules as gates
@@ -67,7 +67,10 @@ class Standing:
 @bp.get("/app/links")
 @requires(Permission.LINKS_READ)
 def links() -> ResponseReturnValue:
-    """List the partner's links; make the first one where it is due."""
+    """List the partner's links; make the first one where it is due.
+
+    Only for who may make links: somebody who may just look changes nothing.
+    """
     now, partner_id = utc_now(), current_partner_id()
     standings = _standings(partner_id, now)
     rows = queries.links_of_partner(db.session(), partner_id)
@@ -77,7 +80,7 @@ def links() -> ResponseReturnValue:
         for standing in standings
         if standing.is_open and standing.enrollment.id not in served
     ]
-    if due:
+    if due and can(Permission.LINKS_WRITE):
         with transaction(db.session()) as session:
             for enrollment in due:
                 service.ensure_default_link(session, enrollment, now=now)

@@ -87,13 +87,18 @@ def act_and_queue(session: Session, event_id: str, *, now: datetime) -> Acted:
     for waiting in acted.waiting:
         jobs.defer(session, HANDLE, {"event_id": waiting})
     for customer_id in sorted(acted.customers):
-        jobs.defer(
-            session,
-            CREDIT,
-            {"customer_id": str(customer_id)},
-            queueing_lock=f"{CREDIT}:{customer_id}",
-        )
+        credit_later(session, customer_id)
     return acted
+
+
+def credit_later(session: Session, customer_id: UUID) -> None:
+    """Queue the look at who gets the credit; one that waits is enough."""
+    jobs.defer(
+        session,
+        CREDIT,
+        {"customer_id": str(customer_id)},
+        queueing_lock=f"{CREDIT}:{customer_id}",
+    )
 
 
 def retry(session: Session, event_id: str, *, actor: User, now: datetime) -> InboxEvent:

@@ -1,6 +1,7 @@
 from uuid import UUID
 
 from portal import jobs
+from portal.attribution import queries as attribution
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
@@ -24,11 +25,14 @@ def credit(customer_id: str) -> None:
 @jobs.periodic("webhooks.sweep", cron="*/10 * * * *")
 def sweep() -> None:
     """Queue again what nobody acts on any more."""
+    now = utc_now()
     with transaction(db.session()) as session:
-        for event_id in queries.left_behind(session, utc_now()):
+        for event_id in queries.left_behind(session, now):
             jobs.defer(
                 session,
                 service.HANDLE,
                 {"event_id": event_id},
                 queueing_lock=f"{service.HANDLE}:{event_id}",
             )
+        for customer_id in attribution.undecided(session, seen_before=now):
+            service.credit_later(session, customer_id)

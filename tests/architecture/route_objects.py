@@ -8,6 +8,7 @@ fails the walk; a text without one names nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 
 from flask import Flask
@@ -33,7 +34,7 @@ from tests.commissions.story import Story
 from tests.factories.applications import ApplicationFactory, ApplicationLinkFactory
 from tests.factories.base_factory import NOW
 from tests.factories.certification import EXAM, answer_all, started
-from tests.factories.people import PartnerMemberFactory, UserFactory
+from tests.factories.people import PartnerFactory, PartnerMemberFactory, UserFactory
 from tests.sales import stripe_objects
 from tests.statements.books import a_month, a_period, close
 
@@ -80,6 +81,16 @@ class World:
 
 
 Maker = Callable[[World], object]
+
+
+def a_world(session: Session) -> World:
+    story, other = Story(session), PartnerFactory.create()
+    people = {actor: UserFactory.create(role=role) for actor, role in ROLES.items()}
+    for actor, user in people.items():
+        if not user.is_staff:
+            home = other if actor == OTHER_PARTNER else story.enrollment.partner
+            PartnerMemberFactory.create(user=user, partner=home)
+    return World(session, story, people)
 
 
 # The partner's own
@@ -237,7 +248,9 @@ def _reference(world: World) -> object:
 def _link_of_application(world: World) -> object:
     application = ApplicationFactory.create(version=world.story.version)
     token = "t" * 43
-    ApplicationLinkFactory.create(application=application, token=token)
+    ApplicationLinkFactory.create(
+        application=application, token=token, expires_at=utc_now() + timedelta(days=1)
+    )
     return token
 
 

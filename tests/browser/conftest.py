@@ -7,9 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.watching import Watch
-from tests.journeys.conftest import new_database as new_database
-from tests.journeys.conftest import schema as schema
-from tests.journeys.conftest import world as world
+from tests.journeys import conftest as journeys
 from tests.journeys.visitor import BROWSER
 
 HERE = Path(__file__).parent
@@ -17,7 +15,11 @@ WIDE = {"width": 1280, "height": 900}
 
 OpenContext = Callable[..., BrowserContext]
 
+schema, new_database, world = journeys.schema, journeys.new_database, journeys.world
+"""The same installation as in the journeys."""
 
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All of these in one worker: they share a browser, and a world that is costly."""
     for item in items:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize
 from sqlalchemy import select
 
 from portal.applications.models import Application
@@ -26,8 +26,8 @@ from tests.journeys.world import MakeDatabase, World, opened
 
 OWNER = "mina@hanbit.example"
 BUYER = "bo@buyer.example"
-PHONE = {"width": 390, "height": 844}
-NARROWEST = {"width": 320, "height": 700}
+PHONE = ViewportSize(width=390, height=844)
+NARROWEST = ViewportSize(width=320, height=700)
 
 PAGES = {
     "": [
@@ -98,9 +98,9 @@ def names(world: World) -> dict[str, str]:
     """The ids of one thing of each kind."""
     with world.books() as session:
 
-        def first(model: type, *order: object) -> str:
-            row = session.scalars(select(model).order_by(*order).limit(1)).one()
-            return str(row.public_id)
+        def first(model: type[Any]) -> str:
+            newest = select(model).order_by(model.id.desc()).limit(1)
+            return str(session.scalars(newest).one().public_id)
 
         statement = session.scalars(select(Statement)).one()
         program = session.scalars(
@@ -121,7 +121,7 @@ def names(world: World) -> dict[str, str]:
             .public_id,
             "commission": first(Commission),
             "enrollment": first(Enrollment),
-            "application": first(Application, Application.created_at.desc()),
+            "application": first(Application),
             "period": months[0].public_id,
             "open_period": months[1].public_id,
         }

@@ -5,7 +5,7 @@ the undo counts down as it would.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -37,8 +37,8 @@ class Person:
         if self.watch.has_script:
             self.watch.look(self.page)
 
-    def click(self, role: Any, name: str, *, exact: bool = False) -> None:
-        self.page.get_by_role(role, name=name, exact=exact).first.click()
+    def click(self, role: Literal["button", "link"], name: str) -> None:
+        self.page.get_by_role(role, name=name).first.click()
         self.clicks += 1
         self.page.wait_for_load_state()
         self.look()

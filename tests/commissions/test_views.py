@@ -338,7 +338,7 @@ class TestCustomers:
         assert "The first payment appears here" in before
         assert "$600.00 came back to the vendor" in after
 
-    def test_a_marketer_sees_the_customer_but_no_earnings(
+    def test_a_marketer_sees_the_customer_but_no_money(
         self, story: Story, sign_in: SignIn
     ) -> None:
         client = sign_in(story.user(Role.PARTNER_MARKETER))
@@ -347,9 +347,9 @@ class TestCustomers:
         shown = page(client, address)
         listed = page(client, "/app/customers")
 
-        assert "Paid $600.00" in shown
-        assert "$280.00" not in shown
-        assert "$280.00" not in listed
+        assert "Paid" in shown
+        assert "Got money back" in shown
+        assert "$" not in shown + listed
 
     def test_another_partners_customer_is_no_such_page(
         self, story: Story, session: Session, sign_in: SignIn

@@ -21,7 +21,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def schema(server: EmbeddedPostgres) -> str:
     """A database with the tables and nothing in them, to be copied."""
-    name = copy_database(server, "journeys_schema", "template1")
+    name = copy_database(server, f"journeys_schema_{next(_numbers)}", "template1")
     settings = Settings(
         secret_key="0123456789abcdef0123456789abcdef",
         database_url=named(server.app_url, name),

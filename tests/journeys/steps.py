@@ -198,19 +198,28 @@ def copy_link(owner: Visitor) -> str:
     return next(text for text in page.copied if "/r/" in text)
 
 
-def buy(world: World, link: str, name: str, email: str) -> Visitor:
-    """Follow a referral link and buy at the vendor."""
+def follow(world: World, link: str) -> Visitor:
+    """Follow a referral link to the vendor."""
     customer = world.visitor()
     page = customer.open(link)
     assert page.url.startswith(world.vendor_url)
     assert "gh_click=clk_" in page.url
+    return customer
+
+
+def check_out(world: World, customer: Visitor, name: str, email: str) -> None:
+    """Buy at the vendor, where one has arrived."""
     customer.press("Buy the Team plan")
     page = customer.press(
         "Subscribe", CARD | {"Name on the card": name, "Email": email}
     )
     assert page.heading == "Thank you", page.text
     world.settle()
-    return customer
+
+
+def buy(world: World, link: str, name: str, email: str) -> None:
+    """Follow a referral link and buy."""
+    check_out(world, follow(world, link), name, email)
 
 
 def close_month(world: World, program: str, label: str) -> Page:

@@ -5,7 +5,7 @@ so that each sale, gate and close happens at the moment at which it would.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,15 +38,16 @@ def test_an_agency_earns_and_can_prove_every_cent(
     page = steps.accept_agreement(owner)
     assert "The agreement is accepted." in page.text
     page = steps.pass_exam(world, owner)
-    assert "100%" in page.text or "passed" in page.text.lower(), page.text
+    assert "passed" in page.text.lower(), page.text
     page = steps.pay_fee(world, owner)
     assert "Next payment" in page.text
     link = steps.copy_link(owner)
-    before_the_sales = new_database(let_go(world))
-
     world.later(days=1)
-    visitor = steps.buy(world, link, "Bo Lindqvist", BUYER)
+    visitor = steps.follow(world, link)
     assert visitor.cookie("visitor")
+    before_the_sales = new_database(let_go(world))
+    steps.check_out(world, visitor, "Bo Lindqvist", BUYER)
+
     world.travel_to(datetime(2026, 4, 3, 9, tzinfo=UTC))
     page = steps.close_month(world, steps.AGENCY, "2026-03")
     assert "1 statement was issued" in page.text, page.text
@@ -101,7 +102,9 @@ def test_an_affiliate_needs_no_fee_and_no_exam_and_climbs_by_customers(
         first, last = lines[0], lines[-1]
         assert (first.base_minor, first.amount_minor) == (12_000, 3_000)
         assert (last.base_minor, last.amount_minor) == (12_000, 6_000)
-        assert {(line.clears_at - line.occurred_at).days for line in lines} == {30}
+        assert all(
+            line.clears_at == line.occurred_at + timedelta(days=30) for line in lines
+        )
         earned_in_march = sum(line.amount_minor for line in lines)
     world.travel_to(datetime(2026, 4, 3, 9, tzinfo=UTC))
     steps.close_month(world, steps.AFFILIATE, "2026-03")
@@ -259,5 +262,7 @@ def assert_the_mails_came(world: World) -> None:
 def exported(world: World, path: Path) -> Path:
     """Write the events as `GET /v1/events` returns them, newest first, one a line."""
     events = world.stripe().v1.events.list({"limit": 100}).auto_paging_iter()
-    path.write_text("".join(f"{json.dumps(event.to_dict())}\n" for event in events))
+    # The library reads decimals into `Decimal`; on the wire they are strings.
+    lines = [json.dumps(event.to_dict(), default=str) for event in events]
+    path.write_text("".join(f"{line}\n" for line in lines))
     return path

@@ -27,7 +27,7 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140 Safari/
 class _ByHand(HTTPRedirectHandler):
     """Redirects are followed by the visitor, who wants to see each."""
 
-    def redirect_request(
+    def redirect_request(  # noqa: PLR0917 - the library calls it so
         self,
         req: Request,
         fp: IO[bytes],

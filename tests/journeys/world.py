@@ -3,9 +3,9 @@
 Everything is what an installation has: a database in which things commit, forms with
 CSRF tokens, signed webhooks over HTTP, mails over SMTP, jobs from the queue. Two things
 are the story's own. Its *clock*: the story begins on a day of its own and jumps from
-month to month, and everybody in this process, the sandbox too, reads the same time. And
-its *pace*: `settle` delivers the webhooks and runs the jobs that are due, so that a test
-never waits for a thread.
+month to month, and everybody in this process, the sandbox too, reads the same time.
+And its *pace*: `settle` delivers the webhooks and runs the jobs that are due, so that
+a test never waits for a thread.
 """
 
 import re
@@ -197,7 +197,7 @@ class World:
 
 @contextmanager
 def opened(
-    server: EmbeddedPostgres, database: str, *, start: datetime, **more: Any
+    server: EmbeddedPostgres, database: str, *, start: datetime, **more: object
 ) -> Iterator[World]:
     """Open a world on a database that has the schema; `more` are settings.
 
@@ -210,20 +210,19 @@ def opened(
     portal_port, sandbox_port, vendor_port = free_port(), free_port(), free_port()
     smtp_port = _unused_port()
     mailbox = Mailbox()
-    settings = Settings(
-        **{
-            "secret_key": "0123456789abcdef0123456789abcdef",
-            "base_url": url_of(portal_port),
-            "vendor_url": url_of(vendor_port),
-            "database_url": named(server.app_url, database),
-            "database_owner_url": named(server.owner_url, database),
-            "smtp_url": f"smtp://{HOST}:{smtp_port}",
-            "stripe_sandbox_url": url_of(sandbox_port),
-            "stripe_webhook_secrets": (WEBHOOK_SECRET,),
-            "log_level": "WARNING",
-            **more,
-        }
-    )
+    values: dict[str, Any] = {
+        "secret_key": "0123456789abcdef0123456789abcdef",
+        "base_url": url_of(portal_port),
+        "vendor_url": url_of(vendor_port),
+        "database_url": named(server.app_url, database),
+        "database_owner_url": named(server.owner_url, database),
+        "smtp_url": f"smtp://{HOST}:{smtp_port}",
+        "stripe_sandbox_url": url_of(sandbox_port),
+        "stripe_webhook_secrets": (WEBHOOK_SECRET,),
+        "log_level": "WARNING",
+        **more,
+    }
+    settings = Settings(**values)
     with ExitStack() as stack:
         clock = stack.enter_context(time_machine.travel(start, tick=True))
         app = _app(stack, settings)
@@ -295,7 +294,7 @@ def named(url: str, database: str) -> str:
     return parts._replace(path=f"/{database}").geturl()
 
 
-MakeDatabase = Callable[[str], str]
+MakeDatabase = Callable[..., str]
 
 
 def copy_database(server: EmbeddedPostgres, name: str, template: str) -> str:

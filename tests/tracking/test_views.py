@@ -53,6 +53,17 @@ def test_the_first_link_is_there_when_the_page_is_opened(
     assert "http://localhost:8027/" in first
 
 
+def test_somebody_who_may_only_look_makes_no_first_link(
+    sign_in: SignIn, session: Session, enrollment: Enrollment
+) -> None:
+    viewer = sign_in(_member(enrollment, Role.PARTNER_VIEWER))
+
+    page = viewer.get("/app/links").text
+
+    assert _links(session) == []
+    assert "an owner or a marketer of your team" in page
+
+
 def test_before_the_gates_are_met_the_page_names_them(
     sign_in: SignIn, session: Session
 ) -> None:

@@ -19,7 +19,6 @@ from portal.accounts.models import User
 from portal.demo.shop import Shop
 from portal.demo.story.dates import Calendar
 from portal.extensions import db
-from portal.fees import queries as fee_queries
 from portal.fees import rules as fee_rules
 from portal.fees import service as fees
 from portal.kit.db import transaction
@@ -55,12 +54,14 @@ EVENTS = (
 _QUIET = frozenset(
     {
         "customer.created",
+        "customer.subscription.created",
         "customer.subscription.updated",
         "customer.updated",
         "invoice_payment.paid",
     }
 )
-"""What the story goes without: in the older shape, an invoice names its payment."""
+"""What the story goes without, because other events tell it as well; in the older
+shape, an invoice names its payment."""
 _STORY_VERSION = "2024-12-18.acacia"
 """The shape of the story's events; the sandbox that is started tells in today's."""
 _KEPT = timedelta(days=30)
@@ -172,16 +173,12 @@ class Stage:
                 # Who has the credit is decided by the first purchase, and stays.
                 webhooks.credit(session, customer, now=moment)
             self.credited |= customers
-            subscriptions = {
-                found
-                for event in events
-                if event["type"] in _FEE_EVENTS
-                and (
-                    found := fee_queries.stripe_subscription_of(
-                        session, event["data"]["object"]
-                    )
-                )
-            }
+        objects = [e["data"]["object"] for e in events if e["type"] in _FEE_EVENTS]
+        subscriptions = {
+            found
+            for obj in objects
+            if fee_rules.is_marked(obj) and (found := fee_rules.subscription_id_of(obj))
+        }
         for subscription in sorted(subscriptions):
             self._follow_fee(subscription, moment)
 
@@ -199,9 +196,23 @@ class Stage:
         return customers
 
     def _follow_fee(self, subscription: str, moment: datetime) -> None:
-        fetched = self.gateway.fetch_subscription(subscription)
-        facts = fee_rules.read_subscription(fetched.subscription)
-        invoices = [fee_rules.read_invoice(one, paid) for one, paid in fetched.invoices]
+        """Bring the fee in line with Stripe.
+
+        The portal's own job fetches all invoices, since anything may have happened to
+        them. Here, only the last two can have changed.
+        """
+        client = self.shop.client
+        found = client.v1.subscriptions.retrieve(subscription)
+        facts = fee_rules.read_subscription(found.to_dict())
+        listed = client.v1.invoices.list(
+            {"subscription": subscription, "limit": 2, "expand": ["data.payments"]}
+        )
+        charges = client.v1.charges.list({"customer": facts.customer_id, "limit": 4})
+        paid = [charge.to_dict() for charge in charges.data if charge.paid]
+        invoices = [
+            fee_rules.read_invoice(one, _charges_of(one, paid))
+            for one in (invoice.to_dict() for invoice in listed.data)
+        ]
         with transaction(db.session()) as session:
             fees.follow(session, facts, invoices, now=moment)
 
@@ -232,6 +243,13 @@ class Stage:
                     del store.deliveries[key]
         state.parent.mkdir(parents=True, exist_ok=True)
         self.sandbox.save(state)
+
+
+def _charges_of(invoice: Event, charges: list[Event]) -> list[Event]:
+    """Return the charges that paid an invoice."""
+    payments = (invoice.get("payments") or {}).get("data", [])
+    intents = {payment["payment"].get("payment_intent") for payment in payments}
+    return [charge for charge in charges if charge["payment_intent"] in intents]
 
 
 def _moment(event: Event) -> datetime:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal.commissions.models import Commission
+from portal.commissions.models import Commission, CommissionKind
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
-from portal.statements.models import (
-    StatementLine,
-)
+from portal.statements.models import Period, StatementLine
 from portal.statements.rules import LineKind
 
 PAYOUT_KEYS = "payout:%"
@@ -36,20 +34,32 @@ _SOURCES = (
 )
 
 
+def kind_from(starts_at: ColumnElement[datetime]) -> ColumnElement[CommissionKind]:
+    """Return what a line does on the statement of a month that begins at `starts_at`.
+
+    What cleared before was reported late: it adjusts a month that is closed. It is
+    the same rule as `rules.is_late`.
+    """
+    adjustment = literal(CommissionKind.ADJUSTMENT, Commission.kind.type)
+    return case((Commission.clears_at < starts_at, adjustment), else_=Commission.kind)
+
+
 def projected(
-    session: Session, enrollment_ids: Sequence[UUID], until: datetime
+    session: Session, enrollment_ids: Sequence[UUID], period: Period
 ) -> dict[UUID, dict[LineKind, int]]:
-    """Return what cleared before `until` and is on no statement, by enrollment."""
+    """Return what cleared in a month or before and is on no statement."""
     rows = session.execute(
         select(
-            Commission.enrollment_id, Commission.kind, func.sum(Commission.amount_minor)
+            Commission.enrollment_id,
+            kind_from(literal(period.starts_at, Commission.clears_at.type)).label("on"),
+            func.sum(Commission.amount_minor),
         )
         .where(
             Commission.enrollment_id.in_(enrollment_ids),
             Commission.frozen_at.is_(None),
-            Commission.clears_at < until,
+            Commission.clears_at < period.ends_at,
         )
-        .group_by(Commission.enrollment_id, Commission.kind)
+        .group_by(Commission.enrollment_id, "on")
     )
     found: dict[UUID, dict[LineKind, int]] = {}
     for enrollment_id, kind, total in rows:

@@ -14,6 +14,7 @@ from portal.statements.models import (
     Period,
     PeriodStatus,
 )
+from portal.statements.queries.contents import kind_from
 from portal.statements.queries.issued import openings
 from portal.statements.rules import LineKind, Totals, totals_of
 
@@ -53,7 +54,7 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
         select(
             Enrollment,
             running.c.id,
-            Commission.kind,
+            kind_from(running.c.starts_at).label("on"),
             func.sum(Commission.amount_minor),
         )
         .join(running, running.c.program_id == Enrollment.program_id)
@@ -67,7 +68,7 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
         )
         .where(Enrollment.partner_id == partner_id)
         .options(selectinload(Enrollment.version), selectinload(Enrollment.partner))
-        .group_by(Enrollment.id, running.c.id, Commission.kind)
+        .group_by(Enrollment.id, running.c.id, "on")
         .order_by(Enrollment.joined_at, Enrollment.id)
     ).all()
     begun = openings(session, [row.Enrollment.id for row in rows])

@@ -7,6 +7,7 @@ import flask_babel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal.attribution import queries as attribution
 from portal.commissions.calculation.facts import Outcome
 from portal.commissions.models import Commission
 from portal.kit.money import Money
@@ -34,6 +35,7 @@ def check(session: Session, period: Period, now: datetime) -> list[Check]:
         _is_over(period, now),
         _earlier_months(session, period),
         *_events(session, period),
+        *_credits(session, period),
         *_other_currency(session, period),
         _negative_balances(figures),
         _new_terms(session, period),
@@ -121,6 +123,21 @@ def _events(session: Session, period: Period) -> Iterator[Check]:
                 parked,
             ),
             detail=_("What it changes goes on the next statement."),
+        )
+
+
+def _credits(session: Session, period: Period) -> Iterator[Check]:
+    waiting = len(attribution.undecided(session, seen_before=period.ends_at))
+    if waiting:
+        yield Check(
+            key="credits_waiting",
+            severity=Severity.STOP,
+            text=ngettext(
+                "For %(num)d customer it is not decided yet who gets the credit.",
+                "For %(num)d customers it is not decided yet who gets the credit.",
+                waiting,
+            ),
+            detail=_("Wait a minute; is the worker running?"),
         )
 
 

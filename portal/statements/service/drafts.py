@@ -21,6 +21,8 @@ from portal.statements.rules import (
     PaymentPlan,
     Totals,
     count_kinds,
+    is_late,
+    month_of,
     plan_payment,
     totals_of,
 )
@@ -104,7 +106,7 @@ def draft_of(
         date=lambda moment: f"{moment.astimezone(period.zone):%Y-%m-%d}",
     )
     lines = (
-        *(_of_commission(row, formats) for row in commissions),
+        *(_of_commission(row, period, formats) for row in commissions),
         *(_of_payout(row) for row in payouts),
     )
     totals = totals_of(opening, ((line.kind, line.amount_minor) for line in lines))
@@ -124,19 +126,28 @@ def draft_of(
     )
 
 
-def _of_commission(row: Commission, formats: Formats) -> DraftLine:
+def _of_commission(row: Commission, period: Period, formats: Formats) -> DraftLine:
+    kind, why = LineKind(row.kind), wording.why(row, formats)
+    if is_late(row.clears_at, period.starts_at):
+        kind = LineKind.ADJUSTMENT
+        why = f"{_reported_late(row, period)} {why}"
     return DraftLine(
-        kind=LineKind(row.kind),
+        kind=kind,
         occurred_at=row.occurred_at,
         customer=_customer(row.customer),
         what=_what(LineKind(row.kind), row.sale, row.refund),
-        why=wording.why(row, formats),
+        why=why,
         trace=row.trace,
         base_minor=row.base_minor,
         rate=wording.rates(row, formats),
         amount_minor=row.amount_minor,
         commission_id=row.id,
     )
+
+
+def _reported_late(row: Commission, period: Period) -> str:
+    closed = month_of(row.clears_at or row.occurred_at, period.zone).label
+    return f"Reported after the close of {closed}, so it adjusts that month here."
 
 
 def _of_payout(row: PaymentMade) -> DraftLine:

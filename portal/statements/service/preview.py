@@ -131,7 +131,7 @@ def _as_of_now(
     members = enrollments.in_program(session, period.program_id)
     keys = [row.id for row in members]
     begun = queries.openings(session, keys)
-    sums = queries.projected(session, keys, period.ends_at)
+    sums = queries.projected(session, keys, period)
     paid = queries.payouts_waiting(
         session, [row.partner_id for row in members], period.program_id, period.ends_at
     )

@@ -1,0 +1,106 @@
+"""What is reported after the close of its month."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from portal.commissions.models import CommissionKind
+from portal.payouts.verify import verify
+from portal.statements import queries, service
+from portal.statements.models import Period, Statement
+from portal.statements.rules import LineKind, Severity, Totals
+from tests.commissions.story import Story
+from tests.statements.books import a_month, a_period, at, close
+
+ON = "2026-02-10"
+
+
+def february(session: Session, story: Story) -> Period:
+    return a_period(session, story.version.program_id, "2026-02")
+
+
+def foreseen(session: Session, story: Story, period: Period) -> list[Totals]:
+    """The totals of the preview and of the partner's running month, payouts apart."""
+    [row] = service.preview(session, period).rows
+    [running] = queries.so_far(session, story.enrollment.partner_id)
+    return [row.totals, running.totals]
+
+
+def closed(session: Session, period: Period) -> Statement:
+    [statement] = close(session, period)
+    assert verify(session, period.ends_at) == []
+    return statement
+
+
+def test_a_sale_of_a_closed_month_adjusts_it_on_the_next_statement(
+    session: Session,
+) -> None:
+    story = Story(session)
+    close(session, a_month(story))
+    customer = story.credited(first_seen_at=at("2026-01-03"))
+    sale = story.sale(customer, at("2026-01-31"), 10_000)
+    story.recompute(at(ON))
+    period = february(session, story)
+    before = foreseen(session, story, period)
+
+    statement = closed(session, period)
+
+    [line] = statement.lines
+    assert statement.totals == Totals(opening=12_000, adjustments=2_000)
+    assert before == [statement.totals] * 2
+    assert line.kind is LineKind.ADJUSTMENT
+    assert line.occurred_at == sale.occurred_at
+    assert line.what == f"Invoice {sale.external_id}"
+    assert line.why.startswith("Reported after the close of 2026-01, so it adjusts")
+    assert "20%" in line.why
+
+
+@pytest.mark.parametrize(
+    ("refunded_on", "kind"),
+    [("2026-01-20", LineKind.ADJUSTMENT), (ON, LineKind.REVERSAL)],
+)
+def test_a_refund_of_a_frozen_sale_is_on_the_next_statement_with_its_date(
+    session: Session, refunded_on: str, kind: LineKind
+) -> None:
+    story = Story(session)
+    close(session, a_month(story))
+    frozen = story.lines()[0]
+    refund = story.refund(frozen.sale, at(refunded_on), frozen.sale.gross_minor)
+    story.recompute(at("2026-02-12"))
+    period = february(session, story)
+    before = foreseen(session, story, period)
+
+    statement = closed(session, period)
+
+    [line] = statement.lines
+    assert (line.kind, line.amount_minor) == (kind, -12_000)
+    assert line.occurred_at == refund.occurred_at
+    assert line.what.startswith("Refund of in_")
+    assert before == [statement.totals] * 2
+    assert statement.closing_minor == 0
+    assert [row.kind for row in story.lines()] == [
+        CommissionKind.EARNED,
+        CommissionKind.REVERSAL,
+    ]
+
+
+def test_a_customer_whose_credit_is_not_decided_stops_the_close(
+    session: Session,
+) -> None:
+    story = Story(session)
+    period = a_month(story)
+    story.sale(story.customer(first_seen_at=at("2026-01-05")), at("2026-01-06"))
+
+    stops = [
+        (found.key, found.text)
+        for found in service.check(session, period, period.ends_at)
+        if found.severity is Severity.STOP
+    ]
+
+    assert stops == [
+        (
+            "credits_waiting",
+            "For 1 customer it is not decided yet who gets the credit.",
+        )
+    ]
+    with pytest.raises(service.NotReadyToClose, match="who gets the credit"):
+        close(session, period)
