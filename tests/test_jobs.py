@@ -107,6 +107,33 @@ class TestWorker:
 
         assert self.states(worker_app)[-1] == "todo"
 
+    def test_a_job_that_waits_runs_after_the_change_that_found_it_waiting(
+        self, worker_app: Flask
+    ) -> None:
+        fetch = text("SELECT (procrastinate_fetch_job_v2(NULL, NULL)).args")
+        words = {"first": {"word": "first"}, "second": {"word": "second"}}
+
+        def defer(session: Session, word: str) -> None:
+            jobs.defer(session, "tests.note", words[word], queueing_lock="one")
+
+        with worker_app.app_context():
+            engine = db.engine
+            with Session(engine) as first, first.begin():
+                first.execute(text("DELETE FROM procrastinate_jobs"))
+                defer(first, "first")
+            with Session(engine) as late, Session(engine) as worker:
+                defer(late, "second")
+                assert worker.execute(fetch).scalar() is None
+                late.commit()
+                assert worker.execute(fetch).scalar() == words["first"]
+                # It has begun, so it may not see what comes now.
+                worker.commit()
+                defer(late, "second")
+                late.commit()
+                assert worker.execute(fetch).scalar() == words["second"]
+                worker.execute(text("DELETE FROM procrastinate_jobs"))
+                worker.commit()
+
     def test_what_a_killed_worker_had_in_hand_is_queued_again(
         self, worker_app: Flask
     ) -> None:

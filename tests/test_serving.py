@@ -3,9 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from portal.boot import BootError
+from portal.config import Settings
 from portal.serving import refuse_taken_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,3 +62,26 @@ def test_an_instance_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None
     assert result.returncode == 2
     assert "The embedded PostgreSQL in" in result.stderr
     assert "DATABASE_URL" in result.stderr
+
+
+def test_a_database_without_tables_and_one_away_are_told_in_a_sentence(
+    settings: Settings,
+) -> None:
+    owner = settings.database_owner_url.replace("+psycopg", "", 1)
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bare")
+    bare = settings.database_url.replace("/postgres?", "/bare?", 1)
+    away = "postgresql+psycopg://localhost:1/nothing"
+
+    results = [
+        run("program", "list", DATABASE_URL=url, PORTAL_SECRET_KEY="x" * 32)
+        for url in (bare, away)
+    ]
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute("DROP DATABASE bare WITH (FORCE)")
+
+    assert [result.returncode for result in results] == [2, 2]
+    assert results[0].stderr.startswith("The database has no tables yet")
+    assert "portal db upgrade" in results[0].stderr
+    assert results[1].stderr.startswith("The database does not answer")
+    assert not any("Traceback" in result.stderr for result in results)

@@ -123,7 +123,7 @@ def _of_gate(standing: Standing, status: GateStatus) -> Banner:
 def statement_ready(statement: Statement, formats: Sequence[str]) -> Banner:
     """Return the newest statement with its files, the first of them one click away."""
     if statement.pays_on is not None:
-        body = _("To be paid on %(day)s.", day=date_text(statement.pays_on))
+        body = _("Payment day: %(day)s.", day=date_text(statement.pays_on))
     else:
         body = _("Every amount on it, and the reason for it.")
     first, *others = (

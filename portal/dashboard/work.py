@@ -227,7 +227,7 @@ def _fees(session: Session) -> Iterator[WorkItem]:
     rows, total = inbox.fees_past_due(session)
     for row in rows:
         definition = row.enrollment.version.definition
-        failed_at = row.current_period_end or row.created_at
+        failed_at = row.renewal_failed_at
         grace = timedelta(days=definition.fee.grace_days if definition.fee else 0)
         yield WorkItem(
             kind=_("Fee"),
@@ -249,7 +249,7 @@ def _fees(session: Session) -> Iterator[WorkItem]:
             kind=_("Fee"),
             title=ngettext("%(num)s more fee", "%(num)s more fees", more),
             why=_("They are past due"),
-            since=rows[-1].current_period_end or rows[-1].created_at,
+            since=rows[-1].renewal_failed_at,
             due_at=None,
             button=_("See all"),
             url=url_for("fees_admin.index", status="past_due"),

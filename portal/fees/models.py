@@ -5,6 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
@@ -18,10 +19,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.enrollments.models import Enrollment
 from portal.fees.rules import FeeStatus
+from portal.kit.clock import add_months
 from portal.kit.db import Base
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id, public_id
 from portal.kit.money import Money
+
+_UTC = ZoneInfo("UTC")
 
 ONE_LIVE_SUBSCRIPTION = "uq_fee_subscriptions_live"
 
@@ -90,6 +94,17 @@ class FeeSubscription(Base):
     def amount(self) -> Money:
         """The price of one interval."""
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def renewal_failed_at(self) -> datetime:
+        """When the renewal failed, of one that is past due.
+
+        Stripe opens the next period before it is paid: it fails at its beginning.
+        """
+        if self.current_period_end is None:
+            return self.created_at
+        months = 12 if self.interval == "year" else 1
+        return add_months(self.current_period_end, -months, _UTC)
 
     def move_to(self, status: FeeStatus) -> None:
         """Change the status; to stay is no move.

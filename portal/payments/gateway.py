@@ -16,6 +16,8 @@ from portal.kit.errors import DomainError
 from portal.kit.money import Money
 
 log = logging.getLogger(__name__)
+logging.getLogger("stripe").setLevel(logging.WARNING)
+# At the level INFO it writes two lines for every call, over what a command prints.
 
 EXTENSION = "portal.payments.gateway"
 """Where `create_app` puts the gateway in `app.extensions`."""

@@ -116,29 +116,8 @@ def record(
         recorded_by_id=actor.id,
         recorded_at=now,
     )
-    try:
-        with session.begin_nested():
-            session.add(payout)
-    except IntegrityError as error:
-        if not violates(error, ONE_PER_REFERENCE):
-            raise
-        raise AlreadyRecorded(
-            f"A transfer to this partner with the reference {reference} is recorded."
-        ) from error
-    ledger.book(
-        session,
-        f"payout:{payout.id}",
-        [
-            ledger.Line(account, side, payout.partner_id, payout.program_id)
-            for account, side in (
-                (LedgerAccount.PARTNER_PAYABLE, -amount),
-                (LedgerAccount.PAYOUT_CLEARING, amount),
-            )
-        ],
-        occurred_at=day_start(paid_on, definition.zone),
-        now=now,
-        description=f"Bank transfer {reference}",
-    )
+    _add_once(session, payout)
+    _book(session, payout, occurred_at=day_start(paid_on, definition.zone), now=now)
     audit.record(
         session,
         "payout.recorded",
@@ -150,3 +129,36 @@ def record(
         reference=reference,
     )
     return payout
+
+
+def _add_once(session: Session, payout: Payout) -> None:
+    try:
+        with session.begin_nested():
+            session.add(payout)
+    except IntegrityError as error:
+        if not violates(error, ONE_PER_REFERENCE):
+            raise
+        raise AlreadyRecorded(
+            "A transfer to this partner with the reference "
+            f"{payout.reference} is recorded."
+        ) from error
+
+
+def _book(
+    session: Session, payout: Payout, *, occurred_at: datetime, now: datetime
+) -> None:
+    amount = Money(payout.amount_minor, payout.currency)
+    ledger.book(
+        session,
+        f"payout:{payout.id}",
+        [
+            ledger.Line(account, side, payout.partner_id, payout.program_id)
+            for account, side in (
+                (LedgerAccount.PARTNER_PAYABLE, -amount),
+                (LedgerAccount.PAYOUT_CLEARING, amount),
+            )
+        ],
+        occurred_at=occurred_at,
+        now=now,
+        description=f"Bank transfer {payout.reference}",
+    )

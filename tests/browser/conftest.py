@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,22 +9,12 @@ from tests.browser.watching import Watch
 from tests.journeys import conftest as journeys
 from tests.journeys.visitor import BROWSER
 
-HERE = Path(__file__).parent
 WIDE = {"width": 1280, "height": 900}
 
 OpenContext = Callable[..., BrowserContext]
 
 schema, new_database, world = journeys.schema, journeys.new_database, journeys.world
 """The same installation as in the journeys."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these in one worker: they share a browser, and a world that is costly."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")

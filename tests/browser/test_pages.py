@@ -24,6 +24,8 @@ from tests.journeys import steps
 from tests.journeys.conftest import START
 from tests.journeys.world import MakeDatabase, World, opened
 
+pytestmark = pytest.mark.browser
+
 OWNER = "mina@hanbit.example"
 BUYER = "bo@buyer.example"
 PHONE = ViewportSize(width=390, height=844)

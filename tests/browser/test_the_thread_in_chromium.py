@@ -7,12 +7,15 @@ the undo counts down as it would.
 from datetime import UTC, datetime
 from typing import Literal
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import OpenContext
 from tests.browser.watching import Watch
 from tests.journeys import steps
 from tests.journeys.world import World
+
+pytestmark = pytest.mark.browser
 
 OWNER = "mina@hanbit.example"
 REVIEWER = "rex@acme.example"

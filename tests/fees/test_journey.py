@@ -42,6 +42,14 @@ def test_a_subscription_makes_the_listed_moves_and_no_other(
             subscription.move_to(there)
 
 
+def test_a_renewal_fails_at_the_beginning_of_the_period_it_was_for() -> None:
+    yearly = FeeSubscription(created_at=NOW, interval="year")
+    assert yearly.renewal_failed_at == NOW
+
+    yearly.current_period_end = NOW.replace(year=2027)
+    assert yearly.renewal_failed_at == NOW
+
+
 def pay(client: FlaskClient, enrollment: Enrollment) -> str:
     """Open the payment page; return the id of the checkout."""
     answer = client.post(f"/app/billing/{enrollment.public_id}/pay")
@@ -226,6 +234,7 @@ class TestRenewing:
 
         subscription = session.scalars(select(FeeSubscription)).one()
         assert subscription.status is FeeStatus.PAST_DUE
+        assert abs(subscription.renewal_failed_at - renewal) < DAY
         assert b"Payment failed" in client.get("/app/billing").data
         assert fee_gate_is_met(session, enrollment, renewal + 6 * DAY)
         assert not fee_gate_is_met(session, enrollment, renewal + 8 * DAY)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import stripe
 
+from portal.sales.rules import read_credit_note
 from portal.stripe_sandbox.checkout import CardDeclined
 from portal.stripe_sandbox.errors import ApiError
 from portal.stripe_sandbox.sandbox import Sandbox
@@ -193,6 +194,8 @@ class TestCreditNotes:
         assert client.v1.refunds.list().data[0].amount == 600
         customer = client.v1.customers.retrieve(str(subscription.customer))
         assert customer.balance == -300
+        assert str(note.customer_balance_transaction).startswith("cbtxn_")
+        assert read_credit_note(note.to_dict()).gross_minor == 100
         changed = client.v1.invoices.retrieve(invoice)
         assert changed.post_payment_credit_notes_amount == 1000
 

@@ -1,6 +1,7 @@
 """What each kind of event does."""
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -389,6 +390,33 @@ def test_fees_are_no_sales_and_their_refunds_do_not_wait(session: Session) -> No
         status, note = _state(session, event)
         assert status == "handled"
         assert note.startswith("entry fee")
+
+
+def test_fees_are_no_sales_in_any_order(session: Session) -> None:
+    mark = {"gatehouse": "fee", "enrollment": str(new_id())}
+    subscription = {
+        "id": "sub_1",
+        "object": "subscription",
+        "customer": "cus_1",
+        "created": 1_767_225_600,
+        "metadata": mark,
+    }
+    events = [
+        so.event("invoice.paid", so.invoice(subscription_metadata=mark)),
+        LINKED,
+        so.event("checkout.session.completed", so.checkout(metadata=mark)),
+        so.event("customer.subscription.created", subscription),
+        so.event("refund.created", so.refund()),
+    ]
+
+    for order in permutations(events):
+        with session.begin_nested() as savepoint:
+            feed(session, order)
+            states = [_state(session, event) for event in events]
+            assert {status for status, _note in states} == {"handled"}
+            assert session.scalars(select(Sale)).all() == []
+            assert session.scalars(select(Customer)).all() == []
+            savepoint.rollback()
 
 
 def test_the_table_of_types_is_the_one_in_the_documentation() -> None:

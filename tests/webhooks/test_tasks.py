@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import jobs
 from portal.app import create_app
+from portal.attribution import queries as attribution
 from portal.commissions.models import Commission
 from portal.config import Settings
 from portal.kit.clock import utc_now
@@ -142,6 +143,22 @@ def test_the_sweep_finds_what_was_left_behind(session: Session, app: Flask) -> N
 
     assert session.get_one(InboxEvent, "evt_lost").status is InboxStatus.HANDLED
     assert session.get_one(InboxEvent, "evt_broke").status is InboxStatus.HANDLED
+
+
+def test_the_sweep_decides_what_was_never_decided(session: Session, app: Flask) -> None:
+    story = Story(session)
+    customer = story.customer()
+    story.customer(story.click(NOW), click_reference=None, click_id=None)
+    session.commit()
+    assert attribution.undecided(session, seen_before=NOW) == [customer.id]
+
+    with app.app_context():
+        jobs.TASKS["webhooks.sweep"]()
+        assert _run_jobs(session)[0] == service.CREDIT
+
+    [decision] = attribution.of_customer(session, customer.id)
+    assert decision.enrollment_id == story.enrollment.id
+    assert attribution.undecided(session, seen_before=NOW) == []
 
 
 @pytest.fixture
