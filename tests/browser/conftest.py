@@ -50,6 +50,7 @@ def open_context(browser: Browser, watch: Watch) -> Iterator[OpenContext]:
             **{
                 "viewport": WIDE,
                 "locale": "en",
+                "reduced_motion": "reduce",
                 # Without a window Chromium says so, and clicks of robots do not count.
                 "user_agent": BROWSER,
                 **settings,

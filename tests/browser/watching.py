@@ -70,7 +70,7 @@ class Watch:
 
     def _error(self, error: BrowserError) -> None:
         # Chromium reports each animation between pages that it leaves out.
-        if "ViewTransition opt-in disabled" in str(error):
+        if "Transition was aborted because of invalid state" in str(error):
             return
         self.problems.append(f"script: {error}")
 
