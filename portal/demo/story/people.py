@@ -33,6 +33,7 @@ from portal.partners.models import Partner
 from portal.programs import queries as programs
 from portal.programs.definition import GateKind, ProgramDefinition
 from portal.programs.documents import preset
+from portal.programs.models import Program
 from portal.programs.service import publish
 from portal.stripe_sandbox import portals
 from portal.stripe_sandbox.cards import TypedCard, card_of
@@ -367,14 +368,15 @@ def enrollment_of(session: Session, who: Cast, *, lock: bool = False) -> Enrollm
     Raises:
         StoryBroken: There is none.
     """
-    program = programs.by_key(session, who.program)
-    partner = session.scalar(select(Partner).where(Partner.name == who.company))
-    found = partner and enrollment_queries.of_partner_in(
-        session, partner.id, program.id
+    found = session.scalar(
+        select(Enrollment.id)
+        .join(Partner, Partner.id == Enrollment.partner_id)
+        .join(Program, Program.id == Enrollment.program_id)
+        .where(Partner.name == who.company, Program.key == who.program)
     )
-    if not found:
+    if found is None:
         raise StoryBroken(f"{who.company} is not in {who.program}.")
-    return enrollment_queries.get(session, found.id, lock=lock)
+    return enrollment_queries.get(session, found, lock=lock)
 
 
 def has_gate(who: Cast, kind: GateKind) -> bool:
