@@ -23,6 +23,7 @@ from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import Invalid
 from portal.kit.money import Money
+from portal.programs import queries as programs
 from portal.statements import documents, queries, service
 from portal.statements.forms import close_form, notes_of
 from portal.statements.models import Period, PeriodStatus
@@ -194,6 +195,9 @@ def _period_page(
         parts=len(parts),
         progress_text=_progress_text(done, len(parts)),
         month_name=month(wanted.first_day),
+        program_name=programs.current_version(
+            session, wanted.program_id, now
+        ).definition.name,
     )
 
 
