@@ -120,7 +120,7 @@ def _staff_member(user_id: UUID) -> User:
     queries.locked_admins(db.session())
     user = queries.get(db.session(), user_id, lock=True)
     if not user.is_staff:
-        raise NotFound("There is no such user.")
+        raise NotFound(_("There is no such user."))
     return user
 
 

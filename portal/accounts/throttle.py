@@ -8,6 +8,8 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
@@ -23,6 +25,9 @@ class Limit:
     times: int
     window: timedelta
 
+
+_COUNTED_IN_MINUTES = 120
+"""A longer wait is told in hours."""
 
 SIGN_IN_PER_ACCOUNT = Limit("sign-in", 10, timedelta(minutes=5))
 SIGN_IN_PER_ADDRESS = Limit("sign-in-from", 30, timedelta(minutes=5))
@@ -60,7 +65,11 @@ def count(session: Session, limit: Limit, whom: str, *, now: datetime) -> None:
     if len(hits) >= limit.times:
         wait = int((hits[-1] + limit.window - now).total_seconds()) + 1
         raise TooManyTries(
-            f"Too many tries. Wait {_in_words(wait)}, then try again.", retry_after=wait
+            _(
+                "Too many tries. Wait %(in_words)s, then try again.",
+                in_words=_in_words(wait),
+            ),
+            retry_after=wait,
         )
     session.add(ThrottleHit(bucket=bucket, at=now))
 
@@ -99,6 +108,9 @@ def _bucket(limit: Limit, whom: str) -> str:
 def _in_words(seconds: int) -> str:
     minutes = -(-seconds // 60)
     hours = -(-minutes // 60)
-    if minutes <= 1:
-        return "a minute"
-    return f"{minutes} minutes" if minutes <= 120 else f"{hours} hours"  # noqa: PLR2004 - two hours
+    in_words: str = (
+        ngettext("a minute", "%(num)s minutes", minutes)
+        if minutes <= _COUNTED_IN_MINUTES
+        else ngettext("%(num)s hour", "%(num)s hours", hours)
+    )
+    return in_words

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -64,7 +65,7 @@ def holder(
     Raises:
         LinkEnded: It opens nothing, or nothing any more.
     """
-    _, user = _find(session, token, purpose, now=now, lock=False)
+    _token, user = _find(session, token, purpose, now=now, lock=False)
     return user
 
 
@@ -104,6 +105,6 @@ def _find(
     row = session.execute(statement).one_or_none()
     if row is None:
         raise LinkEnded(
-            "This link has been used, was replaced by a newer one, or is too old."
+            _("This link has been used, was replaced by a newer one, or is too old.")
         )
     return row.MailedToken, row.User

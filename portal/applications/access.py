@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import flask
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.applications import queries
@@ -32,5 +33,5 @@ def opened(session: Session, reference: str, *, lock: bool = False) -> Applicati
     """
     application = queries.by_reference(session, reference, lock=lock)
     if not is_remembered(application.id):
-        raise queries.NoSuchApplication("There is no such application.")
+        raise queries.NoSuchApplication(_("There is no such application."))
     return application

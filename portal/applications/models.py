@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -189,7 +190,11 @@ class Application(Base):
         """
         if status not in TRANSITIONS[self.status]:
             raise ApplicationTransition(
-                f"An application that is {self.status} cannot become {status}."
+                _(
+                    "An application that is %(status)s cannot become %(to)s.",
+                    status=self.status,
+                    to=status,
+                )
             )
         self.status = status
 

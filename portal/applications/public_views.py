@@ -347,7 +347,7 @@ def _step_of(application: Application, key: str) -> FormStep:
     steps = application.definition.join.steps
     found = next((step for step in steps if step.key == key), None)
     if found is None:
-        raise NotFound("There is no such step.")
+        raise NotFound(_("There is no such step."))
     return found
 
 

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -79,7 +80,7 @@ def _one(
         )
     application = session.scalar(query)
     if application is None:
-        raise NoSuchApplication("There is no such application.")
+        raise NoSuchApplication(_("There is no such application."))
     return application
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -154,7 +155,9 @@ class Attempt(Base):
             AttemptTransition: `TRANSITIONS` does not allow the move.
         """
         if status not in TRANSITIONS[self.status]:
-            raise AttemptTransition("This attempt is over; its answers stay as given.")
+            raise AttemptTransition(
+                _("This attempt is over; its answers stay as given.")
+            )
         self.status = status
 
 

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -25,7 +26,7 @@ def by_key(session: Session, key: str) -> Certification:
     """
     found = session.scalar(select(Certification).where(Certification.key == key))
     if found is None:
-        raise NotFound("There is no such certification.")
+        raise NotFound(_("There is no such certification."))
     return found
 
 
@@ -61,7 +62,7 @@ def attempt_of(
         )
     attempt = session.scalar(query)
     if attempt is None:
-        raise NotFound("There is no such attempt.")
+        raise NotFound(_("There is no such attempt."))
     return attempt
 
 
@@ -134,7 +135,7 @@ def get_certificate(
         query = query.with_for_update(of=Certificate)
     certificate = session.scalar(query)
     if certificate is None:
-        raise NotFound("There is no such certificate.")
+        raise NotFound(_("There is no such certificate."))
     return certificate
 
 

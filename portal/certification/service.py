@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -107,7 +108,10 @@ def start(
     earliest = earliest_start(session, certification, user.id, now=now)
     if earliest > now:
         raise TooSoon(
-            f"The next attempt is possible from {earliest:%d %B %Y, %H:%M} UTC on."
+            _(
+                "The next attempt is possible from %(moment)s UTC on.",
+                moment=format(earliest, "%d %B %Y, %H:%M"),
+            )
         )
     attempt = Attempt(
         id=new_id(),
@@ -127,7 +131,9 @@ def start(
     except IntegrityError as error:
         if not violates(error, ONE_OPEN_ATTEMPT):
             raise
-        raise AttemptIsOpen("You have an open attempt; go on with that one.") from error
+        raise AttemptIsOpen(
+            _("You have an open attempt; go on with that one.")
+        ) from error
     audit.record(session, "attempt.started", attempt.id, actor=user, at=now)
     return attempt
 
@@ -172,14 +178,14 @@ def answer(
     if attempt.status is not AttemptStatus.IN_PROGRESS:
         attempt.move_to(AttemptStatus.FAILED)  # Raises: the attempt is over.
     if now >= attempt.deadline_at:
-        raise TimeIsOver("The time is over. What you had saved before counts.")
+        raise TimeIsOver(_("The time is over. What you had saved before counts."))
     if not 1 <= position <= len(attempt.questions):
-        raise Invalid("There is no such question.", field="position")
+        raise Invalid(_("There is no such question."), field="position")
     asked = attempt.questions[position - 1]
     if not set(chosen) <= set(asked.option_order):
-        raise Invalid("Choose among the answers shown.", field="answer")
+        raise Invalid(_("Choose among the answers shown."), field="answer")
     if asked.question.kind == "single" and len(set(chosen)) > 1:
-        raise Invalid("Choose one answer.", field="answer")
+        raise Invalid(_("Choose one answer."), field="answer")
     asked.answer = sorted(set(chosen))
     asked.answered_at = now
 
@@ -296,9 +302,9 @@ def revoke(
         Invalid: No reason is given.
     """
     if certificate.revoked_at is not None:
-        raise AlreadyRevoked("This certificate is revoked already.")
+        raise AlreadyRevoked(_("This certificate is revoked already."))
     if not reason.strip():
-        raise Invalid("Say why the certificate is revoked.", field="reason")
+        raise Invalid(_("Say why the certificate is revoked."), field="reason")
     certificate.revoked_at = now
     certificate.revocation_reason = reason.strip()
     audit.record(

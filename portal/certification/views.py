@@ -180,7 +180,7 @@ def _ask(
     if attempt.status is not AttemptStatus.IN_PROGRESS:
         return redirect(url_for(".result", attempt_id=attempt.id))
     if not 1 <= position <= len(attempt.questions):
-        raise NotFound("There is no such question.")
+        raise NotFound(_("There is no such question."))
     asked = attempt.questions[position - 1]
     page = render_template(
         "certification/question.html",
@@ -222,4 +222,4 @@ def _exam_of(gate: Gate) -> str | None:
 
 def _require_demanded(key: str) -> None:
     if key not in _demanded(current_partner_id()):
-        raise NotFound("None of your programs asks for this certification.")
+        raise NotFound(_("None of your programs asks for this certification."))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -85,7 +86,11 @@ class Enrollment(Base):
         """
         if status not in TRANSITIONS[self.status]:
             raise EnrollmentTransition(
-                f"An enrollment that is {self.status} cannot become {status}."
+                _(
+                    "An enrollment that is %(status)s cannot become %(to)s.",
+                    status=self.status,
+                    to=status,
+                )
             )
         self.status = status
 

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -47,7 +48,7 @@ def get(
         )
     enrollment = session.scalar(query)
     if enrollment is None:
-        raise NotFound("There is no such enrollment.")
+        raise NotFound(_("There is no such enrollment."))
     return enrollment
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import datetime
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -60,7 +61,9 @@ def join(
     except IntegrityError as error:
         if not violates(error, ONE_PER_PROGRAM):
             raise
-        raise AlreadyEnrolled(f"{partner.name} is in this program already.") from error
+        raise AlreadyEnrolled(
+            _("%(partner)s is in this program already.", partner=partner.name)
+        ) from error
     audit.record(
         session,
         "enrollment.joined",
@@ -176,10 +179,10 @@ def accept_agreement(
     definition = enrollment.version.definition
     agreement = definition.agreement
     if agreement is None:
-        raise NothingToAccept("This program has no agreement to accept.")
+        raise NothingToAccept(_("This program has no agreement to accept."))
     accepted = {a.version for a in queries.acceptances(session, enrollment.id)}
     if agreement.version in accepted:
-        raise NothingToAccept("Your company has accepted this agreement already.")
+        raise NothingToAccept(_("Your company has accepted this agreement already."))
     acceptance = AgreementAcceptance(
         enrollment_id=enrollment.id,
         version=agreement.version,

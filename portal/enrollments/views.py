@@ -81,7 +81,7 @@ def _render_agreement(enrollment_id: UUID, form: AcceptForm) -> str:
     enrollment = queries.get(session, enrollment_id, partner_id=current_partner_id())
     definition = enrollment.version.definition
     if definition.agreement is None:
-        raise NotFound("This program has no agreement.")
+        raise NotFound(_("This program has no agreement."))
     signatures = queries.signatures(session, enrollment.id)
     accepted_versions = {acceptance.version for acceptance, _name in signatures}
     return render_template(

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -116,7 +117,11 @@ class FeeSubscription(Base):
             return
         if status not in TRANSITIONS[self.status]:
             raise FeeTransition(
-                f"A fee subscription that is {self.status} cannot become {status}."
+                _(
+                    "A fee subscription that is %(status)s cannot become %(to)s.",
+                    status=self.status,
+                    to=status,
+                )
             )
         self.status = status
 

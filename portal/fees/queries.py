@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, contains_eager, joinedload
@@ -78,7 +79,7 @@ def get_of_partner(
         )
     )
     if found is None:
-        raise NotFound("There is no such fee.")
+        raise NotFound(_("There is no such fee."))
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -68,12 +69,12 @@ def begin(
     """
     fee = enrollment.version.definition.fee
     if fee is None or enrollment.status is EnrollmentStatus.TERMINATED:
-        raise NoFee("There is no fee to pay for this program.")
+        raise NoFee(_("There is no fee to pay for this program."))
     current = queries.live(session, enrollment.id, lock=True)
     if current is not None:
         if current.status is FeeStatus.PENDING:
             return current
-        raise FeeRuns("The fee is paid by a subscription that runs already.")
+        raise FeeRuns(_("The fee is paid by a subscription that runs already."))
     subscription = FeeSubscription(
         id=new_id(),
         enrollment_id=enrollment.id,
@@ -89,7 +90,7 @@ def begin(
     except IntegrityError as error:
         if not violates(error, ONE_LIVE_SUBSCRIPTION):
             raise
-        raise FeeRuns("Somebody else of your team is paying just now.") from error
+        raise FeeRuns(_("Somebody else of your team is paying just now.")) from error
     audit.record(session, "fee.begun", enrollment.id, actor=actor, at=now)
     return subscription
 

@@ -111,7 +111,7 @@ def manage(subscription_id: UUID) -> ResponseReturnValue:
     """Lead to the page where card and subscription are managed."""
     found = queries.get_of_partner(db.session(), subscription_id, current_partner_id())
     if found.stripe_customer_id is None:
-        raise service.NothingToManage("There is no payment to manage yet.")
+        raise service.NothingToManage(_("There is no payment to manage yet."))
     customer_id = found.stripe_customer_id
     return redirect(
         _gateway().open_billing_portal(

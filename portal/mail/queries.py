@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ def get(session: Session, email_id: UUID, *, lock: bool = False) -> OutboxEmail:
         OutboxEmail, email_id, with_for_update=lock or None, populate_existing=lock
     )
     if email is None:
-        raise NotFound("There is no such mail.")
+        raise NotFound(_("There is no such mail."))
     return email
 
 

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal import jobs
@@ -48,7 +49,7 @@ def enqueue(
         Invalid: The address would add headers of its own.
     """
     if _LINE_ENDS.search(to):
-        raise Invalid("An e-mail address has no line ends.", field="email")
+        raise Invalid(_("An e-mail address has no line ends."), field="email")
     email = OutboxEmail(
         id=new_id(),
         to=to,
@@ -70,5 +71,5 @@ def resend(session: Session, email: OutboxEmail) -> None:
         NotFailed: It waits, was sent, or was taken back.
     """
     if not email.queue_again():
-        raise NotFailed("This mail has not failed, so there is nothing to repeat.")
+        raise NotFailed(_("This mail has not failed, so there is nothing to repeat."))
     jobs.defer(session, DELIVER, {"email_id": str(email.id)})

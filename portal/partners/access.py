@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from flask import g
+from flask_babel import gettext as _
 
 from portal.accounts.access import signed_in_user
 from portal.extensions import db
@@ -21,7 +22,7 @@ def current_partner() -> Partner:
         g.partner = queries.of_user(db.session(), signed_in_user().id)
     partner: Partner | None = g.partner
     if partner is None:
-        raise NotFound("You do not belong to a partner.")
+        raise NotFound(_("You do not belong to a partner."))
     return partner
 
 

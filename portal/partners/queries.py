@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -18,7 +19,7 @@ def get(session: Session, partner_id: UUID, *, lock: bool = False) -> Partner:
     """
     partner = session.get(Partner, partner_id, with_for_update=lock or None)
     if partner is None:
-        raise NotFound("There is no such partner.")
+        raise NotFound(_("There is no such partner."))
     return partner
 
 
@@ -74,7 +75,7 @@ def member(
         )
     found = session.scalar(statement)
     if found is None:
-        raise NotFound("Nobody like this belongs to your team.")
+        raise NotFound(_("Nobody like this belongs to your team."))
     return found
 
 

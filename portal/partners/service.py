@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.accounts import queries as people
@@ -72,7 +73,7 @@ def invite(
         RoleNotYours: The role is the vendor's.
     """
     if role.is_staff:
-        raise accounts.RoleNotYours("This is no role in a team.")
+        raise accounts.RoleNotYours(_("This is no role in a team."))
     address = accounts.normal_email(email)
     former = people.by_email(session, address)
     if former is not None and _has_left(session, former):
@@ -87,7 +88,7 @@ def invite(
         except accounts.EmailTaken as error:
             # Whose team the person is on is none of the partner's business.
             raise CannotBeInvited(
-                "This address cannot be invited. Ask the person for another one.",
+                _("This address cannot be invited. Ask the person for another one."),
                 field="email",
             ) from error
     member = add_member(session, partner, invitation.user, now=now)
@@ -148,7 +149,7 @@ def remove_member(
     """
     user = member.user
     if not user.is_active:
-        raise KeptOut("This person was shut out by us. Write to us about it.")
+        raise KeptOut(_("This person was shut out by us. Write to us about it."))
     if user.role is Role.PARTNER_OWNER:
         _require_another_owner(session, partner, user)
     accounts.deactivate(session, user, actor=actor, now=now)
@@ -174,4 +175,4 @@ def _has_left(session: Session, user: User) -> bool:
 
 def _require_another_owner(session: Session, partner: Partner, user: User) -> None:
     if not set(queries.joined_owner_ids(session, partner.id)) - {user.id}:
-        raise LastOwner("Make somebody else an owner first: the team needs one.")
+        raise LastOwner(_("Make somebody else an owner first: the team needs one."))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import stripe
+from flask_babel import gettext as _
 
 from portal.kit.db import refuse_inside_transaction
 from portal.kit.errors import DomainError
@@ -51,19 +52,19 @@ def verified_event(
     try:
         body = payload.decode()
     except UnicodeDecodeError as error:
-        raise ForgedEvent("The body is not text.") from error
+        raise ForgedEvent(_("The body is not text.")) from error
     if not any(_is_signed(body, signature, secret) for secret in secrets):
-        raise ForgedEvent("The signature does not fit the body.")
+        raise ForgedEvent(_("The signature does not fit the body."))
     # The library refuses old signatures by a clock of its own, and accepts those of
     # the future; both are refused here, by the clock of the request.
     if abs(now.timestamp() - _signed_at(signature)) > TOLERANCE.total_seconds():
-        raise ForgedEvent("The signature is too old or from the future.")
+        raise ForgedEvent(_("The signature is too old or from the future."))
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ForgedEvent("The body is not JSON.") from error
+        raise ForgedEvent(_("The body is not JSON.")) from error
     if not isinstance(event, dict):
-        raise ForgedEvent("The body is not an event.")
+        raise ForgedEvent(_("The body is not an event."))
     return event
 
 
@@ -233,6 +234,8 @@ def _plainly() -> Iterator[None]:
     except stripe.StripeError as error:
         log.warning("stripe.refused %s", error)
         raise GatewayUnavailable(
-            "The payment service does not answer just now. Nothing was charged; "
-            "try again in a minute."
+            _(
+                "The payment service does not answer just now. Nothing was charged; "
+                "try again in a minute."
+            )
         ) from error

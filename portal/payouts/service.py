@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -99,11 +100,11 @@ def record(
     )
     if amount.minor <= 0 or owed < amount:
         raise MoreThanOwed(
-            "Enter an amount up to what is owed; nothing above it can be paid.",
+            _("Enter an amount up to what is owed; nothing above it can be paid."),
             field="amount",
         )
     if paid_on > now.astimezone(definition.zone).date():
-        raise NotYetPaid("Enter the day on which the money left.", field="paid_on")
+        raise NotYetPaid(_("Enter the day on which the money left."), field="paid_on")
     payout = Payout(
         id=new_id(),
         partner_id=enrollment.partner_id,
@@ -139,8 +140,11 @@ def _add_once(session: Session, payout: Payout) -> None:
         if not violates(error, ONE_PER_REFERENCE):
             raise
         raise AlreadyRecorded(
-            "A transfer to this partner with the reference "
-            f"{payout.reference} is recorded."
+            _(
+                "A transfer to this partner with the reference %(reference)s "
+                "is recorded.",
+                reference=payout.reference,
+            )
         ) from error
 
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import yaml
+from flask_babel import gettext as _
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -70,7 +71,7 @@ class _Loader(yaml.SafeLoader):
         deep: bool = False,  # noqa: FBT001, FBT002 - the library's own signature
     ) -> dict[Hashable, Any]:
         seen = set()
-        for key, _ in node.value:
+        for key, _value in node.value:
             if key.tag != "tag:yaml.org,2002:str":
                 raise yaml.MarkedYAMLError(
                     problem="a name must be text: put it in quotes",
@@ -191,7 +192,9 @@ def preset(key: str) -> ProgramDefinition:
     """
     if key not in preset_keys():
         known = ", ".join(preset_keys())
-        raise NoSuchPreset(f"There is no preset {key}. There are: {known}.")
+        raise NoSuchPreset(
+            _("There is no preset %(key)s. There are: %(known)s.", key=key, known=known)
+        )
     return load_yaml((_PRESETS / f"{key}.yaml").read_text(encoding="utf-8"))
 
 

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload
@@ -56,7 +57,7 @@ def by_key(session: Session, key: str, *, lock: bool = False) -> Program:
     query = select(Program).where(Program.key == key)
     program = session.scalar(query.with_for_update() if lock else query)
     if program is None:
-        raise NoSuchProgram("There is no such program.")
+        raise NoSuchProgram(_("There is no such program."))
     return program
 
 
@@ -77,7 +78,7 @@ def current_version(session: Session, program_id: UUID, at: datetime) -> Program
         .limit(1)
     )
     if version is None:
-        raise NoSuchProgram("The program has not begun yet.")
+        raise NoSuchProgram(_("The program has not begun yet."))
     return version
 
 
@@ -93,7 +94,7 @@ def version(session: Session, version_id: UUID) -> ProgramVersion:
         .options(joinedload(ProgramVersion.program))
     )
     if found is None:
-        raise NoSuchProgram("There is no such version.")
+        raise NoSuchProgram(_("There is no such version."))
     return found
 
 
@@ -128,7 +129,7 @@ def pick(history: Sequence[PublishedVersion], number: int | None) -> ProgramVers
     for row in history:
         if number in (None, row.version.number):
             return row.version
-    raise NoSuchProgram("There is no such version.")
+    raise NoSuchProgram(_("There is no such version."))
 
 
 def latest_version(session: Session, program_id: UUID) -> ProgramVersion | None:
@@ -174,7 +175,7 @@ def open_to_visitors(session: Session, key: str, at: datetime) -> ProgramVersion
     """
     current = current_version(session, by_key(session, key).id, at)
     if current.definition.visibility is Visibility.INVITE_ONLY:
-        raise NoSuchProgram("There is no such program.")
+        raise NoSuchProgram(_("There is no such program."))
     return current
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -83,8 +84,11 @@ def publish(
     """
     if program is not None and program.key != definition.key:
         raise KeyChanged(
-            f"The key stays {program.key}: a program cannot change it. "
-            "Give the other key to a new program."
+            _(
+                "The key stays %(key)s: a program cannot change it. "
+                "Give the other key to a new program.",
+                key=program.key,
+            )
         )
     program = _locked_program(session, definition.key, now)
     latest = queries.latest_version(session, program.id)
@@ -126,7 +130,7 @@ def _locked_program(session: Session, key: str, now: datetime) -> Program:
         if not violates(error, ONE_PROGRAM_PER_KEY):
             raise
         raise PublishedAtOnce(
-            "Someone else created this program just now. Look at it, then try again."
+            _("Someone else created this program just now. Look at it, then try again.")
         ) from error
     return program
 
@@ -141,15 +145,24 @@ def _refuse_unfit(
     before = latest.definition
     if dump_json(definition) == latest.definition_json:
         raise DefinitionUnchanged(
-            f"Version {latest.number} says exactly this already; nothing to publish."
+            _(
+                "Version %(number)s says exactly this already; nothing to publish.",
+                number=latest.number,
+            )
         )
     if definition.currency != before.currency:
         raise BooksWouldBreak(
-            f"The currency stays {before.currency}: the books are kept in it."
+            _(
+                "The currency stays %(currency)s: the books are kept in it.",
+                currency=before.currency,
+            )
         )
     if definition.time_zone != before.time_zone:
         raise BooksWouldBreak(
-            f"The time zone stays {before.time_zone}: months begin and end in it."
+            _(
+                "The time zone stays %(time_zone)s: months begin and end in it.",
+                time_zone=before.time_zone,
+            )
         )
     if (
         before.agreement
@@ -158,12 +171,17 @@ def _refuse_unfit(
         and before.agreement.text != definition.agreement.text
     ):
         raise AgreementReworded(
-            "The text of the agreement changed: give it a new version, so that it is "
-            "clear what a partner accepted."
+            _(
+                "The text of the agreement changed: give it a new version, so that it "
+                "is clear what a partner accepted."
+            )
         )
     if effective_from < now:
-        raise StartsTooEarly("A new version cannot start in the past.")
+        raise StartsTooEarly(_("A new version cannot start in the past."))
     if effective_from < latest.effective_from:
         raise StartsTooEarly(
-            f"Version {latest.number} starts later than that; start after it."
+            _(
+                "Version %(number)s starts later than that; start after it.",
+                number=latest.number,
+            )
         )

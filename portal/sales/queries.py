@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ def customer(session: Session, customer_id: UUID) -> Customer:
     """
     found = session.get(Customer, customer_id)
     if found is None:
-        raise NoSuchCustomer("There is no such customer.")
+        raise NoSuchCustomer(_("There is no such customer."))
     return found
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, case, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -206,8 +207,14 @@ def record_refund(
     """
     if currency != sale.currency:
         raise OtherCurrency(
-            f"{external_id} is in {currency}, its sale {sale.external_id} in "
-            f"{sale.currency}."
+            _(
+                "%(external_id)s is in %(currency)s, its sale %(sale)s in "
+                "%(sale_currency)s.",
+                external_id=external_id,
+                currency=currency,
+                sale=sale.external_id,
+                sale_currency=sale.currency,
+            )
         )
     inserted = session.execute(
         insert(Refund)

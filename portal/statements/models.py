@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -132,7 +133,12 @@ class Period(Base):
         """
         if status not in TRANSITIONS[self.status]:
             raise PeriodTransition(
-                f"The month {self.label} is {self.status} and cannot become {status}."
+                _(
+                    "The month %(label)s is %(status)s and cannot become %(to)s.",
+                    label=self.label,
+                    status=self.status,
+                    to=status,
+                )
             )
         self.status = status
 

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import Integer, func, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -90,7 +91,7 @@ def link_of_partner(session: Session, link_id: UUID, partner_id: UUID) -> LinkRo
     """
     rows = _rows(session, partner_id, link_id)
     if not rows:
-        raise NoSuchLink("There is no such link.")
+        raise NoSuchLink(_("There is no such link."))
     return rows[0]
 
 
@@ -109,7 +110,7 @@ def get_for_partner(
     )
     link = session.scalar(query.with_for_update(of=ReferralLink) if lock else query)
     if link is None:
-        raise NoSuchLink("There is no such link.")
+        raise NoSuchLink(_("There is no such link."))
     return link
 
 

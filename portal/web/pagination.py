@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -162,6 +163,6 @@ def _cursor(arguments: Mapping[str, str], name: str) -> Cursor | None:
         return Cursor.decode(text)
     except ValueError as error:
         raise Invalid(
-            "This link to a page of the list is damaged. Start from the first page.",
+            _("This link to a page of the list is damaged. Start from the first page."),
             field=name,
         ) from error

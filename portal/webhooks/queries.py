@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
@@ -47,7 +48,7 @@ def event(session: Session, event_id: str) -> InboxEvent:
     """
     found = session.get(InboxEvent, event_id)
     if found is None:
-        raise NoSuchEvent("There is no such event.")
+        raise NoSuchEvent(_("There is no such event."))
     return found
 
 

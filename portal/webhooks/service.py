@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal import jobs
@@ -110,7 +111,7 @@ def retry(session: Session, event_id: str, *, actor: User, now: datetime) -> Inb
     """
     event = queries.event(session, event_id)
     if event.status not in RETRIED:
-        raise NothingToRetry("This event needs no second try.")
+        raise NothingToRetry(_("This event needs no second try."))
     act_and_queue(session, event_id, now=now)
     audit.record(
         session, "event.retried", actor.id, actor=actor, at=now, event=event_id

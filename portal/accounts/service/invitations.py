@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.accounts import outlets, passwords, throttle, tokens
@@ -54,7 +55,7 @@ def invite_again(
         TooManyTries: The address has had enough for a day.
     """
     if user.password_hash is not None or not user.is_active:
-        raise Conflict("This person does not wait for an invitation.")
+        raise Conflict(_("This person does not wait for an invitation."))
     throttle.count(session, throttle.INVITATIONS_PER_TARGET, user.email, now=now)
     outlets.record(session, "invited", user, actor=actor, now=now, role=user.role.value)
     return Invitation(user, invitation_path(session, user, now=now))
@@ -87,7 +88,7 @@ def invite_staff(
         EmailTaken: The address has a user.
     """
     if not role.is_staff:
-        raise RoleNotYours("Partners invite their own people.")
+        raise RoleNotYours(_("Partners invite their own people."))
     invitation = invite(
         session, email=email, name=name, role=role, now=now, actor=actor
     )

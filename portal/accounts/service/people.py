@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 
+from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -45,7 +46,7 @@ def normal_email(text: str) -> str:
     email = text.strip().lower()
     if len(email) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(email):
         raise Invalid(
-            "Enter an e-mail address, such as name@example.com.", field="email"
+            _("Enter an e-mail address, such as name@example.com."), field="email"
         )
     return email
 
@@ -85,7 +86,7 @@ def create_user(
         if not violates(error, ONE_USER_PER_EMAIL):
             raise
         raise EmailTaken(
-            "Somebody signs in with this address already.", field="email"
+            _("Somebody signs in with this address already."), field="email"
         ) from error
     return user
 
@@ -138,7 +139,9 @@ def deactivate(
         LastAdmin: Nobody else could let anybody in.
     """
     if actor is not None and actor.id == user.id:
-        raise RoleNotYours("Nobody shuts themselves out. Ask somebody else to do it.")
+        raise RoleNotYours(
+            _("Nobody shuts themselves out. Ask somebody else to do it.")
+        )
     if not user.is_active:
         return
     if user.role is Role.ADMIN:
@@ -161,4 +164,4 @@ def reactivate(
 
 def _require_another_admin(session: Session, user: User) -> None:
     if all(admin.id == user.id for admin in queries.locked_admins(session)):
-        raise LastAdmin("Make somebody else an admin first: the portal needs one.")
+        raise LastAdmin(_("Make somebody else an admin first: the portal needs one."))

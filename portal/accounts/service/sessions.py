@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
@@ -57,7 +58,7 @@ def end_session(session: Session, user: User, session_id: UUID) -> None:
         .returning(UserSession.id)
     ).all()
     if not ended:
-        raise NotFound("You are not signed in there.")
+        raise NotFound(_("You are not signed in there."))
 
 
 def end_other_sessions(

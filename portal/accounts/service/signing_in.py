@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal import jobs
@@ -51,7 +52,7 @@ def authenticate(session: Session, *, email: str, password: str) -> User:
     stored = user.password_hash if user is not None and usable else None
     if not passwords.matches(stored, password) or user is None or stored is None:
         raise WrongCredentials(
-            "The e-mail address or the password is wrong.", field="password"
+            _("The e-mail address or the password is wrong."), field="password"
         )
     if passwords.needs_rehash(stored):
         user.password_hash = passwords.hash_password(password)
@@ -76,7 +77,7 @@ def change_password(
         Invalid: `new` is weak.
     """
     if not passwords.matches(user.password_hash, current):
-        raise WrongCredentials("This is not your password.", field="current")
+        raise WrongCredentials(_("This is not your password."), field="current")
     throttle.forget(session, throttle.SIGN_IN_PER_ACCOUNT, user.email)
     _set_password(session, user, new, about=about, now=now)
     end_other_sessions(session, user, keep=keep_session)

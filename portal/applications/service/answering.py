@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.applications import emails, queries, rules
@@ -78,7 +79,9 @@ def save_answers(
         and _changed_elsewhere(application, question.key, seen_version, form_id)
     )
     if conflicts:
-        raise DraftChanged("This draft was changed in another window.", keys=conflicts)
+        raise DraftChanged(
+            _("This draft was changed in another window."), keys=conflicts
+        )
     application.updated_at = now
     if not changed:
         return
@@ -118,10 +121,10 @@ def submit(
     _require_draft(application)
     join = application.definition.join
     if rules.unfinished(join.questions, application.answers, join):
-        raise AnswersMissing("Some questions still need an answer.")
+        raise AnswersMissing(_("Some questions still need an answer."))
     if not agrees_to_checks:
         raise Invalid(
-            "Agree that we may check what you wrote. We cannot decide without.",
+            _("Agree that we may check what you wrote. We cannot decide without."),
             field="agree",
         )
     application.move_to(ApplicationStatus.SUBMITTED)
@@ -153,4 +156,4 @@ def expire_drafts(session: Session, *, now: datetime) -> list[UUID]:
 
 def _require_draft(application: Application) -> None:
     if application.status is not ApplicationStatus.DRAFT:
-        raise NoDraft("This application was sent already. Its answers stand.")
+        raise NoDraft(_("This application was sent already. Its answers stand."))

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal import jobs
@@ -232,7 +233,7 @@ def undo_decision(
     """
     if not application.is_held(now):
         raise TooLateToUndo(
-            "It is too late to undo this: the applicant knows of it by now."
+            _("It is too late to undo this: the applicant knows of it by now.")
         )
     take_back(session, application, now=now, actor=actor)
 
@@ -254,7 +255,7 @@ def take_back(
             OutboxEmail, application.decision_mail_id, with_for_update=True
         )
         if mail is None or not mail.cancel():
-            raise TooLateToUndo("It is too late to undo this: the mail has left.")
+            raise TooLateToUndo(_("It is too late to undo this: the mail has left."))
     was = application.status
     application.move_to(application.decided_from or ApplicationStatus.SUBMITTED)
     application.decided_at = None
@@ -307,8 +308,10 @@ def _is_repeated(
 def _require_independence(application: Application, reviewer: User) -> None:
     if rules.shares_company(reviewer.email, application.email):
         raise ConflictOfInterest(
-            "You and this applicant share an e-mail address or a company. "
-            "Ask a colleague to decide."
+            _(
+                "You and this applicant share an e-mail address or a company. "
+                "Ask a colleague to decide."
+            )
         )
 
 
@@ -317,7 +320,14 @@ def _require_undecided(application: Application) -> None:
         return
     who = application.decided_by.name if application.decided_by else "Somebody"
     when = f"{application.decided_at:%d %B %Y, %H:%M} UTC"
-    raise AlreadyDecided(f"{who} has {application.status} this application: {when}.")
+    raise AlreadyDecided(
+        _(
+            "%(who)s has %(status)s this application: %(when)s.",
+            who=who,
+            status=application.status,
+            when=when,
+        )
+    )
 
 
 def _require_room(session: Session, application: Application) -> None:
@@ -327,11 +337,15 @@ def _require_room(session: Session, application: Application) -> None:
         return
     if user.is_staff:
         raise StaffAddress(
-            "This address belongs to one of your own people. "
-            "Ask the applicant to apply with another one."
+            _(
+                "This address belongs to one of your own people. "
+                "Ask the applicant to apply with another one."
+            )
         )
     partner = partner_queries.of_user(session, user.id)
     if partner and enrollment_queries.of_partner_in(
         session, partner.id, application.program_id
     ):
-        raise AlreadyInProgram(f"{partner.name} is in this program already.")
+        raise AlreadyInProgram(
+            _("%(partner)s is in this program already.", partner=partner.name)
+        )

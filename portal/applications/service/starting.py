@@ -5,6 +5,7 @@ import hmac
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -91,10 +92,10 @@ def start(
     """
     join = version.definition.join
     if join.mode != "apply":
-        raise NotOpen("This program is by invitation only.")
+        raise NotOpen(_("This program is by invitation only."))
     if join.countries and country not in join.countries:
         raise CountryNotServed(
-            "This program does not take partners from this country.", field="country"
+            _("This program does not take partners from this country."), field="country"
         )
     email = normal_email(email)
     network = throttle.network_of(remote_address)
@@ -173,13 +174,16 @@ def open_by_link(session: Session, token: str, *, now: datetime) -> Application:
     found = queries.by_token(session, token)
     if found is None:
         raise NoSuchLink(
-            "This link does not open an application. If you began one more than "
-            f"{rules.DRAFT_DAYS} days ago, it was deleted. You can start again."
+            _(
+                "This link does not open an application. If you began one more than "
+                "%(draft_days)s days ago, it was deleted. You can start again.",
+                draft_days=rules.DRAFT_DAYS,
+            )
         )
     application, link = found
     if link.expires_at <= now:
         raise LinkExpired(
-            "This link has expired.", program_key=application.definition.key
+            _("This link has expired."), program_key=application.definition.key
         )
     _confirm(session, application, now=now)
     return application

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.applications.models import (
@@ -37,8 +38,10 @@ def reply(
     """
     if application.is_held(now):
         raise BeingDecided(
-            "Your application is being decided right now. "
-            "Open this page again in a minute."
+            _(
+                "Your application is being decided right now. "
+                "Open this page again in a minute."
+            )
         )
     application.move_to(ApplicationStatus.SUBMITTED)
     days = application.definition.join.answer_within_days

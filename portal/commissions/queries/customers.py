@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -101,7 +102,7 @@ def customer_for_partner(
         .options(joinedload(Attribution.customer), selectinload(Attribution.version))
     )
     if found is None:
-        raise NoSuchCustomer("There is no such customer.")
+        raise NoSuchCustomer(_("There is no such customer."))
     return _views(session, [found])[0]
 
 

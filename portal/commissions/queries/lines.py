@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -139,7 +140,7 @@ def get_for_partner(
 def _one(session: Session, query: Select[Commission]) -> Commission:
     found = session.scalar(query.options(*_WITH))
     if found is None:
-        raise NoSuchLine("There is no such line.")
+        raise NoSuchLine(_("There is no such line."))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -61,7 +62,7 @@ def get(
         query = query.where(Statement.partner_id == partner_id)
     found = session.scalar(query)
     if found is None:
-        raise NoSuchStatement("There is no such statement.")
+        raise NoSuchStatement(_("There is no such statement."))
     return _views(session, [found])[0]
 
 
@@ -170,7 +171,7 @@ def _views(session: Session, statements: Sequence[Statement]) -> list[StatementV
     far as payouts exceed those that it and the ones before it show.
     """
     pairs = {(row.partner_id, row.program_id) for row in statements}
-    partners = {partner_id for partner_id, _ in pairs}
+    partners = {partner_id for partner_id, _program_id in pairs}
     paid = session.execute(
         select(Posting.partner_id, Posting.program_id, -func.sum(Posting.amount_minor))
         .join(JournalEntry, JournalEntry.id == Posting.entry_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -85,7 +86,7 @@ def _one_period(session: Session, wanted: ColumnElement[bool], *, lock: bool) ->
         )
     found = session.scalar(query)
     if found is None:
-        raise NoSuchPeriod("There is no such month.")
+        raise NoSuchPeriod(_("There is no such month."))
     return found
 
 

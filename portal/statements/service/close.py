@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -93,7 +94,7 @@ def begin_close(
     for key in warnings:
         if key not in notes:
             raise WarningsUnanswered(
-                "Write a short note on each warning: what did you find?",
+                _("Write a short note on each warning: what did you find?"),
                 field=f"note_{key}",
             )
     period.closed_by_id = actor.id if actor else None
