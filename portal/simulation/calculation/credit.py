@@ -1,0 +1,200 @@
+"""Who gets the credit for a customer, and which part of a sale that is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from portal.attribution.rules import Candidate, Decision, LossReason, decide
+from portal.attribution.splitting import parts_of, parts_of_lines, refunded_parts
+from portal.enrollments.rules import History, unmet_at
+from portal.programs.definition import Blocks, ProgramDefinition
+from portal.simulation.calculation.ordinals import Ordinals, ordinal
+from portal.simulation.events import Click, Join, Signup
+from portal.tiers.facts import ItemFact, RefundFact, SaleFact
+
+
+class CreditReason(StrEnum):
+    """Why a customer is credited as it is."""
+
+    CLICKS = "clicks"
+    DIRECT = "direct"
+    """Its sign-up names the partner, as a registered deal does."""
+    NO_CLICK = "no_click"
+    """No click counts, so only sales that name a partner are credited."""
+    EXISTING = "existing"
+    """It was a customer before."""
+    OPEN_OPPORTUNITY = "open_opportunity"
+    """The vendor was selling to it before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """Who gets the credit for a customer.
+
+    Attributes:
+        customer: Who came.
+        converted_at: When it signed up or first bought.
+        reason: On which grounds.
+        partners: Who shares it, the greatest share first; empty: nobody.
+        weights: How much each has, in the same order.
+        brought_by: Who referred it, for rewards; of several who share it, the first.
+        decision: What the clicks came to; none where nobody looked at clicks.
+    """
+
+    customer: str
+    converted_at: datetime
+    reason: CreditReason
+    partners: tuple[str, ...] = ()
+    weights: tuple[int, ...] = ()
+    brought_by: str | None = None
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditCase:
+    """All that decides about one customer.
+
+    Attributes:
+        customer: Who came.
+        converted_at: When it signed up or first bought.
+        signup: Its sign-up; none without one.
+        clicks: Its clicks.
+    """
+
+    customer: str
+    converted_at: datetime
+    signup: Signup | None
+    clicks: Sequence[tuple[int, Click]]
+
+
+def credit_of(
+    case: CreditCase,
+    definition: ProgramDefinition,
+    *,
+    partners: Ordinals,
+    joins: Mapping[str, Join],
+    histories: Mapping[str, History],
+) -> Credit:
+    """Return who gets the credit for a customer.
+
+    Args:
+        case: The customer, its sign-up and its clicks.
+        definition: The program, for its model and window.
+        partners: The keys of the partners.
+        joins: How each partner joined.
+        histories: When the gates of each partner were met.
+    """
+    signup = case.signup
+    if signup and signup.partner:
+        return Credit(
+            customer=case.customer,
+            converted_at=case.converted_at,
+            reason=CreditReason.DIRECT,
+            partners=(signup.partner,),
+            weights=(1,),
+            brought_by=signup.partner,
+        )
+    candidates = [
+        Candidate(
+            click_id=ordinal(number),
+            link_id=partners.key(click.partner),
+            enrollment_id=partners.key(click.partner),
+            clicked_at=click.at,
+            refused=_refused(click, definition, joins, histories),
+        )
+        for number, click in case.clicks
+    ]
+    decision = decide(
+        candidates,
+        window_days=definition.attribution.window_days,
+        converted_at=case.converted_at,
+        model=definition.attribution.model,
+    )
+    sharing = tuple(partners.name(w.enrollment_id) for w in decision.winners)
+    credit = Credit(
+        customer=case.customer,
+        converted_at=case.converted_at,
+        reason=CreditReason.CLICKS if sharing else CreditReason.NO_CLICK,
+        partners=sharing,
+        weights=tuple(winner.weight for winner in decision.winners),
+        brought_by=sharing[0] if sharing else None,
+        decision=decision,
+    )
+    if signup and signup.existing:
+        # Rewards say of each referral why it counts for nothing, so they are told.
+        return replace(credit, reason=CreditReason.EXISTING, partners=(), weights=())
+    if signup and signup.open_opportunity:
+        return replace(
+            credit,
+            reason=CreditReason.OPEN_OPPORTUNITY,
+            partners=(),
+            weights=(),
+            brought_by=None,
+        )
+    return credit
+
+
+def _refused(
+    click: Click,
+    definition: ProgramDefinition,
+    joins: Mapping[str, Join],
+    histories: Mapping[str, History],
+) -> LossReason | None:
+    if click.bot:
+        return LossReason.BOT
+    history = histories[click.partner]
+    if click.at < joins[click.partner].at or unmet_at(
+        definition.gates, history, Blocks.LINK, click.at
+    ):
+        return LossReason.LINK_GATE
+    return None
+
+
+def part_of_sale(sale: SaleFact, weights: Sequence[int], index: int) -> SaleFact:
+    """Return one partner's part of a sale; the parts add up to it."""
+    if len(weights) == 1:
+        return sale
+    nets = parts_of_lines([item.net_minor for item in sale.items], weights)
+    items = tuple(
+        ItemFact(
+            net_minor=net[index],
+            product=item.product,
+            units=parts_of(item.units, weights)[index],
+            discount_minor=parts_of(item.discount_minor, weights)[index],
+            tax_minor=parts_of(item.tax_minor, weights)[index],
+            cost_minor=None
+            if item.cost_minor is None
+            else parts_of(item.cost_minor, weights)[index],
+        )
+        for item, net in zip(sale.items, nets, strict=True)
+    )
+    return replace(
+        sale, net_minor=parts_of(sale.net_minor, weights)[index], items=items
+    )
+
+
+def parts_of_refunds(
+    sale: SaleFact, refunds: Sequence[RefundFact], weights: Sequence[int], index: int
+) -> Iterator[RefundFact]:
+    """Yield one partner's part of each refund of a sale.
+
+    Args:
+        sale: The whole sale.
+        refunds: All its refunds.
+        weights: The weights of those who share it.
+        index: Which of them is the partner's.
+    """
+    if len(weights) == 1:
+        yield from refunds
+        return
+    taken = had = 0
+    for refund in sorted(
+        refunds,
+        key=lambda one: (max(one.occurred_at, sale.occurred_at), one.reference),
+    ):
+        taken += refund.net_minor
+        left = min(max(taken, 0), sale.net_minor)
+        part = refunded_parts(sale.net_minor, left, weights)[index]
+        yield replace(refund, net_minor=part - had)
+        had = part
