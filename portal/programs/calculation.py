@@ -40,6 +40,24 @@ _RATING_WINDOW_MONTHS = {
 }
 
 
+_ESTIMATED = {
+    "key",
+    "title",
+    "window",
+    "mode",
+    "bands",
+    "rate_bps_by_tier",
+    "tier_at",
+    "duration_months",
+    "rounding",
+    "hold",
+    "when",
+}
+"""The fields of a rule that the estimate follows, or that do not change it."""
+_ESTIMATED_TIERS = {"metric", "window", "points", "levels", "demote", "duty"}
+"""The same of tiers: in a year in which sales only grow, nobody moves down."""
+
+
 @dataclass(frozen=True, slots=True)
 class EstimatedMonth:
     """One month of the estimate.
@@ -99,7 +117,7 @@ class _Course:
         tiers = self.definition.tiers
         if tiers and month % _TIER_WINDOW_MONTHS[tiers.window] == 0:
             self.new_in_window = self.net_in_window = 0
-        for rule in self.definition.rules:
+        for rule in _for_newcomers(self.definition):
             if month % _RATING_WINDOW_MONTHS.get(rule.window, 1) == 0:
                 self.net_by_rule[rule.key] = 0
 
@@ -122,7 +140,7 @@ class _Course:
             customer.tier_key = self.tier_key()
         return sum(
             self._earn(rule, customer)
-            for rule in self.definition.rules
+            for rule in _for_newcomers(self.definition)
             if rule.duration_months is None
             or month - customer.since < rule.duration_months
         )
@@ -153,11 +171,11 @@ def banded(rule: Rule, total_minor: int) -> int:
     Rounded once, over all slices together. A total that is not positive earns
     nothing.
     """
-    reached = [band for band in rule.bands if band.from_minor <= total_minor]
+    reached = [band for band in rule.bands if band.from_value <= total_minor]
     if not reached:
         return 0
     if rule.mode is BandMode.WHOLE:
-        scaled = total_minor * reached[-1].rate_bps
+        scaled = total_minor * (reached[-1].rate_bps or 0)
     else:
         scaled = sum(_slices(reached, total_minor))
     return divide(scaled, BPS_PER_WHOLE, rule.rounding)
@@ -165,8 +183,49 @@ def banded(rule: Rule, total_minor: int) -> int:
 
 def _slices(reached: list[Band], total_minor: int) -> Iterable[int]:
     for band, following in pairwise(reached):
-        yield (following.from_minor - band.from_minor) * band.rate_bps
-    yield (total_minor - reached[-1].from_minor) * reached[-1].rate_bps
+        yield (following.from_value - band.from_value) * (band.rate_bps or 0)
+    yield (total_minor - reached[-1].from_value) * (reached[-1].rate_bps or 0)
+
+
+def can_estimate(definition: ProgramDefinition) -> bool:
+    """Tell whether the estimate follows every rule of a program.
+
+    It knows shares of payments by bands of amounts in calendar windows, and rates by
+    tier. Of a program with more than that it would promise something else.
+    """
+    is_capped = definition.budget is not None or definition.payout.draw is not None
+    rules = _for_newcomers(definition)
+    return (
+        len(rules) == 1
+        and not is_capped
+        and _is_plain(rules[0])
+        and (definition.tiers is None or _are_plain(definition.tiers))
+    )
+
+
+def _for_newcomers(definition: ProgramDefinition) -> list[Rule]:
+    """Return the rules but for those about customers from before some day."""
+    return [
+        rule
+        for rule in definition.rules
+        if rule.when is None or rule.when.customer_before is None
+    ]
+
+
+def _are_plain(tiers: Tiers) -> bool:
+    beyond = set(tiers.model_dump(exclude_defaults=True)) - _ESTIMATED_TIERS
+    falls = tiers.window in (TierWindow.MONTH, TierWindow.QUARTER)
+    waits = falls and tiers.demote.when != "at_once"
+    return not (beyond or waits or any(level.requires for level in tiers.levels))
+
+
+def _is_plain(rule: Rule) -> bool:
+    # Dumped without defaults, a rule shows what it has beyond the plain.
+    given = rule.model_dump(exclude_defaults=True)
+    beyond = set(given) - _ESTIMATED | set(given.get("when", ())) - {"customer_from"}
+    by_rate = all(band.rate_bps is not None and not band.mode for band in rule.bands)
+    in_calendar = rule.window in {RatingWindow.SALE, *_RATING_WINDOW_MONTHS}
+    return not beyond and by_rate and in_calendar
 
 
 def estimate(

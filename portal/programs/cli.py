@@ -1,6 +1,9 @@
-"""`portal program`: read, check, publish and export programs."""
+"""`portal programs`: read, check, compare, publish and export programs."""
 
 import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,23 +16,45 @@ from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import DomainError
 from portal.programs import queries, service
+from portal.programs.changes import Change, changes
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import (
     MOST_BYTES,
-    DefinitionError,
     dump_json,
     dump_yaml,
-    load_yaml,
     preset,
     preset_keys,
 )
-from portal.programs.models import ProgramVersion
+from portal.programs.drafts import Draft, read_draft
+from portal.programs.flaws import Flaw
 from portal.programs.words import terms_in_words
 
-NOTHING_TO_DO = 3
+FAILED, REFUSED, NOTHING_TO_DO = 1, 2, 3
+_PRESET = "preset:"
+_VERSION = re.compile(r"(?P<key>[a-z][a-z0-9-]*)@(?P<number>[0-9]{1,6})")
+_FILE_ENDINGS = {".yaml", ".yml"}
 
-group = AppGroup("program", help="Read, check, publish and export programs.")
+group = AppGroup("programs", help="Read, check, compare and publish programs.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A definition that was named on the command line.
+
+    Attributes:
+        reference: How it was named.
+        definition: What it says.
+        number: Which version it is; none for files and presets.
+    """
+
+    reference: str
+    definition: ProgramDefinition
+    number: int | None = None
+
+    def __str__(self) -> str:
+        version = f"version {self.number}" if self.number else f"from {self.reference}"
+        return f"{self.definition.name} ({self.definition.key}), {version}"
 
 
 @group.command("list")
@@ -53,20 +78,33 @@ def list_programs(*, as_json: bool) -> None:
     if not rows:
         click.echo("No program yet. Start from a preset:")
         for key in preset_keys():
-            click.echo(f"  portal program import --preset {key}")
+            click.echo(f"  portal programs publish --preset {key}")
 
 
 @group.command("show")
-@click.argument("key")
+@click.argument("program")
 @as_json
-def show(*, key: str, as_json: bool) -> None:
-    """Show the terms of a program, as partners read them."""
-    version = _current(key)
-    definition, terms = version.definition, terms_in_words(version.definition)
+def show(*, program: str, as_json: bool) -> None:
+    """Show the terms of a program, as partners read them.
+
+    PROGRAM is the key of a program, for its version in force; a key with a version,
+    such as `agency@3`; a preset, such as `preset:agency`; or a file.
+    """
+    named = _find(program, as_json=as_json)
+    terms = terms_in_words(named.definition)
     if as_json:
-        _say_json({"version": version.number, "definition": dump_json(definition)})
+        _say_json(
+            {
+                "version": named.number,
+                "definition": dump_json(named.definition),
+                "terms": [
+                    {"label": label, "sentence": str(term), "evidence": term.evidence}
+                    for label, term in terms.rows()
+                ],
+            }
+        )
         return
-    click.echo(f"{definition.name} ({key}), version {version.number}")
+    click.echo(named)
     for label, term in terms.rows():
         evidence = f" [{term.evidence}]" if term.evidence else ""
         click.echo(f"{label}: {term}{evidence}")
@@ -75,11 +113,14 @@ def show(*, key: str, as_json: bool) -> None:
 
 
 @group.command("export")
-@click.argument("key")
+@click.argument("program")
 @as_json
-def export(*, key: str, as_json: bool) -> None:
-    """Write the definition in force to standard output, as YAML."""
-    definition = _current(key).definition
+def export(*, program: str, as_json: bool) -> None:
+    """Write a definition to standard output, as YAML.
+
+    PROGRAM is named as for `show`.
+    """
+    definition = _find(program, as_json=as_json).definition
     if as_json:
         _say_json(dump_json(definition))
     else:
@@ -88,28 +129,69 @@ def export(*, key: str, as_json: bool) -> None:
 
 @group.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Fail if the program has a flaw.")
 @as_json
-def check(*, file: Path, as_json: bool) -> None:
-    """Check a file without publishing it."""
-    definition = _read(file, as_json=as_json)
+def check(*, file: Path, strict: bool, as_json: bool) -> None:
+    """Check a file without publishing it.
+
+    What breaks a rule is refused, with its place and a remedy: exit code 2. What can
+    be published and is probably not meant, such as a rule that never pays, is a flaw:
+    exit code 0, or 1 with --strict.
+    """
+    draft = _read(file)
+    definition = _accepted(draft, as_json=as_json)
     if as_json:
-        _say_json({"ok": True, "key": definition.key})
+        _say_json(
+            {
+                "ok": True,
+                "key": definition.key,
+                "problems": [],
+                "flaws": [asdict(flaw) for flaw in draft.flaws],
+            }
+        )
     else:
-        click.echo(f"{file} is fine: {definition.name} ({definition.key}).")
+        _warn(draft.flaws)
+        click.echo(_verdict(file, definition, len(draft.flaws), strict=strict))
+    if draft.flaws and strict:
+        raise click.exceptions.Exit(FAILED)
 
 
-@group.command("import")
+@group.command("diff")
+@click.argument("old")
+@click.argument("new")
+@as_json
+def diff(*, old: str, new: str, as_json: bool) -> None:
+    """Say in words what changes from OLD to NEW.
+
+    Both are named as for `show`: `portal programs diff agency@2 draft.yaml`.
+    """
+    before, after = _find(old, as_json=as_json), _find(new, as_json=as_json)
+    found = changes(before.definition, after.definition)
+    if as_json:
+        _say_json(
+            {
+                "old": {"key": before.definition.key, "version": before.number},
+                "new": {"key": after.definition.key, "version": after.number},
+                "changes": [asdict(change) for change in found],
+            }
+        )
+        return
+    click.echo(f"From {before} to {after}:")
+    _say_changes(found)
+
+
+@group.command("publish")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--preset", "preset_key", help="Publish one that comes with the portal.")
 @click.option(
     "--from",
     "effective_from",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="From when on it counts, in UTC; now unless given.",
+    help="From when on it counts, in the program's time zone; now unless given.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
 @as_json
-def import_program(
+def publish(
     *,
     file: Path | None,
     preset_key: str | None,
@@ -120,27 +202,41 @@ def import_program(
     """Publish a file as a new program, or as a new version of one."""
     if (file is None) == (preset_key is None):
         raise click.UsageError("Name a file, or a preset with --preset KEY.")
-    definition = _read(file, as_json=as_json) if file else _preset(preset_key or "")
-    now = utc_now()
-    start = effective_from.replace(tzinfo=UTC) if effective_from else now
+    draft = _read(file) if file else Draft(_preset(preset_key or ""))
+    definition, now = _accepted(draft, as_json=as_json), utc_now()
+    start = _start(definition, effective_from) if effective_from else now
     try:
         with transaction(db.session()) as session:
-            version = service.publish(
+            before = _newest(definition.key)
+            number = service.publish(
                 session, definition, actor=None, effective_from=start, now=now
-            )
-            number = version.number
+            ).number
             if dry_run:
                 session.rollback()
     except service.DefinitionUnchanged as refusal:
         click.echo(refusal.message, err=True)
         raise click.exceptions.Exit(NOTHING_TO_DO) from refusal
     except DomainError as refusal:
-        _fail(refusal)
+        _fail(refusal.message)
+    found = changes(before, definition) if before else []
     if as_json:
-        _say_json({"key": definition.key, "version": number, "published": not dry_run})
-    else:
-        done = "Would publish" if dry_run else "Published"
-        click.echo(f"{done} {definition.key}, version {number}, from {start:%Y-%m-%d}.")
+        _say_json(
+            {
+                "key": definition.key,
+                "version": number,
+                "published": not dry_run,
+                "effective_from": start.isoformat(),
+                "changes": [asdict(change) for change in found],
+                "flaws": [asdict(flaw) for flaw in draft.flaws],
+            }
+        )
+        return
+    _warn(draft.flaws)
+    done = "Would publish" if dry_run else "Published"
+    day = start.astimezone(definition.zone)
+    click.echo(f"{done} {definition.key}, version {number}, from {day:%Y-%m-%d}.")
+    if found:
+        _say_changes(found)
 
 
 @group.command("schema")
@@ -166,47 +262,107 @@ def schema_text() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _current(key: str) -> ProgramVersion:
+def _find(reference: str, *, as_json: bool) -> Named:
+    """Return what is named: a file, `preset:key`, `key@3`, a program or a preset."""
+    path = Path(reference)
+    if path.suffix in _FILE_ENDINGS or path.exists():
+        return Named(reference, _accepted(_read(path), as_json=as_json))
+    if reference.startswith(_PRESET):
+        return Named(reference, _preset(reference.removeprefix(_PRESET)))
+    version = _VERSION.fullmatch(reference)
+    if version is None and reference in preset_keys() and _newest(reference) is None:
+        return Named(reference, preset(reference))
+    session, now = db.session(), utc_now()
+    try:
+        program = queries.by_key(session, version["key"] if version else reference)
+        if version is None:
+            found = queries.current_version(session, program.id, now)
+        else:
+            history = queries.history(session, program.id, now)
+            found = queries.pick(history, int(version["number"])).version
+    except queries.NoSuchProgram as refusal:
+        _fail(f"{reference}: {refusal.message}")
+    return Named(reference, found.definition, found.number)
+
+
+def _newest(key: str) -> ProgramDefinition | None:
     session = db.session()
     try:
         program = queries.by_key(session, key)
-        return queries.current_version(session, program.id, utc_now())
-    except queries.NoSuchProgram as refusal:
-        _fail(refusal)
+    except queries.NoSuchProgram:
+        return None
+    latest = queries.latest_version(session, program.id)
+    return latest.definition if latest else None
 
 
 def _preset(key: str) -> ProgramDefinition:
     try:
         return preset(key)
     except DomainError as refusal:
-        _fail(refusal)
+        _fail(refusal.message)
 
 
-def _read(file: Path, *, as_json: bool) -> ProgramDefinition:
+def _start(definition: ProgramDefinition, moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=definition.zone).astimezone(UTC)
+    except OverflowError:
+        raise click.UsageError("--from is no moment of our calendar.") from None
+
+
+def _read(file: Path) -> Draft:
     try:
         with file.open("rb") as stream:
             # One byte more than allowed is enough to see that it is too much.
             content = stream.read(MOST_BYTES + 1)
         too_big = len(content) > MOST_BYTES
-        return load_yaml(content.decode(errors="replace" if too_big else "strict"))
+        return read_draft(content.decode(errors="replace" if too_big else "strict"))
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         click.echo(f"{file} is not text in UTF-8.", err=True)
-        raise click.exceptions.Exit(1) from error
-    except DefinitionError as error:
-        if as_json:
-            _say_json({"ok": False, "problems": list(error.problems)})
-        else:
-            for problem in error.problems:
-                click.echo(problem, err=True)
-        raise click.exceptions.Exit(1) from error
+        raise click.exceptions.Exit(REFUSED) from error
 
 
-def _fail(refusal: DomainError) -> NoReturn:
-    click.echo(refusal.message, err=True)
-    raise click.exceptions.Exit(1) from refusal
+def _accepted(draft: Draft, *, as_json: bool) -> ProgramDefinition:
+    if draft.definition is not None:
+        return draft.definition
+    if as_json:
+        problems = [asdict(problem) for problem in draft.problems]
+        _say_json({"ok": False, "problems": problems, "flaws": []})
+    else:
+        for problem in draft.problems:
+            click.echo(problem, err=True)
+    raise click.exceptions.Exit(REFUSED)
+
+
+def _verdict(
+    file: Path, definition: ProgramDefinition, count: int, *, strict: bool
+) -> str:
+    name = f"{definition.name} ({definition.key})"
+    if not count:
+        return f"{file} is fine: {name}."
+    many = "1 flaw" if count == 1 else f"{count} flaws"
+    ending = "" if strict else " It can be published; --strict would fail here."
+    return f"{file} has {many}: {name}.{ending}"
+
+
+def _warn(flaws: Sequence[Flaw]) -> None:
+    for flaw in flaws:
+        click.echo(f"Flaw at {flaw.path}: {flaw.message}", err=True)
+        click.echo(f"  Example: {flaw.example}", err=True)
+
+
+def _say_changes(found: Sequence[Change]) -> None:
+    for change in found:
+        click.echo(f"- {change.sentence}")
+    if not found:
+        click.echo("They say the same.")
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    raise click.exceptions.Exit(FAILED)
 
 
 def _say_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))

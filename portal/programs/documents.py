@@ -166,7 +166,9 @@ def dump_yaml(definition: ProgramDefinition) -> str:
     """Write a definition; the same definition always gives the same bytes.
 
     Everything that counts is written out, even where it is the default, so that a
-    file keeps its meaning when defaults change. Only empty fields are left out.
+    file keeps its meaning when defaults change. Only empty fields are left out: what
+    is not there has no default that could change, so `rules` without `caps` stays
+    uncapped. That makes files longer, but whoever reads one needs no other page.
     """
     return yaml.dump(
         _without_empty(dump_json(definition)),
@@ -228,6 +230,9 @@ _PATTERNS: Final = {
     "^[A-Z]{3}$": "use the three capital letters of a currency, like USD",
     "^[A-Z]{2}$": "use the two capital letters of a country, like DE",
     r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$": "use a month or a day, like 2026-07",
+    "^(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$": (
+        "use a month and a day that every year has, like 07-15"
+    ),
 }
 _REMEDIES: Final = {
     "missing": "is missing: add it",
@@ -246,6 +251,9 @@ _REMEDIES: Final = {
     "string_too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters long",
     "value_error": "{error}",
+    "date_type": "use a day, like 2026-01-15",
+    "date_parsing": "use a day, like 2026-01-15",
+    "date_from_datetime_parsing": "use a day, like 2026-01-15",
 }
 
 

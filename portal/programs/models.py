@@ -1,6 +1,7 @@
 """Programs and their versions. A published version never changes."""
 
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,16 @@ from portal.kit.ids import new_id, public_id
 from portal.programs.definition import ProgramDefinition
 
 ONE_PROGRAM_PER_KEY = "uq_programs_key"
+
+
+class VersionState(StrEnum):
+    """What a version is at some moment."""
+
+    COMING = "coming"
+    IN_FORCE = "in_force"
+    PAST = "past"
+    REPLACED = "replaced"
+    """A newer version starts at the same moment: this one never counts."""
 
 
 class Program(Base):

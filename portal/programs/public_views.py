@@ -7,7 +7,7 @@ from portal.kit.clock import utc_now
 from portal.kit.currencies import minor_per_major
 from portal.programs import queries
 from portal.programs.agreements import agreement_html
-from portal.programs.calculation import Estimate, estimate
+from portal.programs.calculation import Estimate, can_estimate, estimate
 from portal.programs.definition import ProgramDefinition
 from portal.programs.forms import EstimateForm
 from portal.programs.words import questions_and_answers, terms_in_words
@@ -70,7 +70,9 @@ def _read_guess() -> EstimateForm:
     return form
 
 
-def _estimate(definition: ProgramDefinition, form: EstimateForm) -> Estimate:
+def _estimate(definition: ProgramDefinition, form: EstimateForm) -> Estimate | None:
+    if not can_estimate(definition):
+        return None
     return estimate(
         definition,
         customers_per_month=form.customers.data or 0,

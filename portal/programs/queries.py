@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal.accounts.models import User
 from portal.kit.errors import NotFound
 from portal.programs.definition import Visibility
-from portal.programs.models import Program, ProgramVersion
+from portal.programs.models import Program, ProgramVersion, VersionState
 
 
 class NoSuchProgram(NotFound):
@@ -37,10 +37,17 @@ class ProgramOverview:
 
 @dataclass(frozen=True, slots=True)
 class PublishedVersion:
-    """One version with the person who published it; none for the command line."""
+    """One version as the staff's list shows it.
+
+    Attributes:
+        version: The version.
+        publisher: Who published it; none for the command line.
+        state: What it is at the moment for which one asked.
+    """
 
     version: ProgramVersion
     publisher: str | None
+    state: VersionState
 
 
 def by_key(session: Session, key: str, *, lock: bool = False) -> Program:
@@ -108,7 +115,20 @@ def versions(session: Session, program_id: UUID) -> Sequence[ProgramVersion]:
     ).all()
 
 
-def history(session: Session, program_id: UUID) -> list[PublishedVersion]:
+def versions_of(session: Session, program_id: UUID) -> Sequence[ProgramVersion]:
+    """Return all versions of a program in the order in which they take effect.
+
+    Of two that start at the same moment, the newer one comes last: it counts.
+    """
+    return session.scalars(
+        select(ProgramVersion)
+        .where(ProgramVersion.program_id == program_id)
+        .options(joinedload(ProgramVersion.program))
+        .order_by(ProgramVersion.effective_from, ProgramVersion.number)
+    ).all()
+
+
+def history(session: Session, program_id: UUID, at: datetime) -> list[PublishedVersion]:
     """Return all versions of a program with who published them, newest first."""
     rows = session.execute(
         select(ProgramVersion, User.name)
@@ -116,20 +136,47 @@ def history(session: Session, program_id: UUID) -> list[PublishedVersion]:
         .where(ProgramVersion.program_id == program_id)
         .options(joinedload(ProgramVersion.program))
         .order_by(ProgramVersion.number.desc())
-    )
-    return [PublishedVersion(row.ProgramVersion, row.name) for row in rows]
+    ).all()
+    states = _states([row.ProgramVersion for row in rows], at)
+    return [
+        PublishedVersion(row.ProgramVersion, row.name, state)
+        for row, state in zip(rows, states, strict=True)
+    ]
 
 
-def pick(history: Sequence[PublishedVersion], number: int | None) -> ProgramVersion:
-    """Return the version of that number, or the newest one.
+def _states(newest_first: Sequence[ProgramVersion], at: datetime) -> list[VersionState]:
+    """Return what each version is; a later number never starts earlier."""
+    found: list[VersionState] = []
+    newer: ProgramVersion | None = None
+    for version in newest_first:
+        if newer is not None and newer.effective_from == version.effective_from:
+            state = VersionState.REPLACED
+        elif version.effective_from > at:
+            state = VersionState.COMING
+        elif VersionState.IN_FORCE in found:
+            state = VersionState.PAST
+        else:
+            state = VersionState.IN_FORCE
+        found.append(state)
+        newer = version
+    return found
+
+
+def pick(history: Sequence[PublishedVersion], number: int | None) -> PublishedVersion:
+    """Return the version of that number; without one, the version in force.
+
+    Of a program that has not begun, it is the newest.
 
     Raises:
         NoSuchProgram: There is no such version.
     """
     for row in history:
-        if number in (None, row.version.number):
-            return row.version
-    raise NoSuchProgram(_("There is no such version."))
+        if row.version.number == number:
+            return row
+    if number is not None or not history:
+        raise NoSuchProgram(_("There is no such version."))
+    in_force = (row for row in history if row.state is VersionState.IN_FORCE)
+    return next(in_force, history[0])
 
 
 def latest_version(session: Session, program_id: UUID) -> ProgramVersion | None:

@@ -1,21 +1,26 @@
 """Small questions that a definition answers by itself. Pure: no clock, no database."""
 
 import calendar
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from portal.kit.currencies import minor_per_major
 from portal.programs.definition import (
     Blocks,
+    DealSource,
     Evidence,
     Gate,
     PayoutPolicy,
+    Points,
     ProgramDefinition,
+    Requirement,
     Source,
     TierLevel,
     Tiers,
 )
 
 _MONTHS_IN_QUARTER = 3
+_WEEKEND = (5, 6)
 _WEAKNESS = (Evidence.PUBLISHED, Evidence.REPORTED, Evidence.ASSUMED)
 
 
@@ -27,9 +32,13 @@ def payout_date(definition: ProgramDefinition, period_end: date) -> date:
         period_end: The last day of the statement's period. In a program that pays
             each quarter, a month waits for the end of its quarter.
     """
-    return _schedule_end(definition.payout, period_end) + timedelta(
-        days=definition.payout.days_after
-    )
+    payout = definition.payout
+    day = _schedule_end(payout, period_end) + timedelta(days=payout.days_after)
+    while payout.only_on_days and day.day not in payout.only_on_days:
+        day += timedelta(days=1)
+    while payout.business_day == "next" and day.weekday() in _WEEKEND:
+        day += timedelta(days=1)
+    return day
 
 
 def _schedule_end(payout: PayoutPolicy, day: date) -> date:
@@ -39,20 +48,74 @@ def _schedule_end(payout: PayoutPolicy, day: date) -> date:
     return date(day.year, month, calendar.monthrange(day.year, month)[1])
 
 
-def level_for(tiers: Tiers, value: int) -> TierLevel:
-    """Return the highest level that `value` of the metric reaches.
+def reaches(tiers: Tiers, level: TierLevel, value: int) -> bool:
+    """Tell whether `value` of the metric is enough for `level`.
 
-    Exactly a level's `from_value` is enough. Below zero, as after refunds, it is the
-    lowest level.
+    Whether exactly its `from_value` is enough, the program says.
     """
-    reached = [level for level in tiers.levels if level.from_value <= value]
-    return reached[-1] if reached else tiers.levels[0]
+    if tiers.limit == "more_than":
+        return value > level.from_value
+    return value >= level.from_value
 
 
-def milli_points(tiers: Tiers, net_minor: int, currency: str) -> int:
-    """Return the thousandths of points that net sales are worth, rounded down."""
-    hundred = 100 * minor_per_major(currency)
-    return net_minor * tiers.milli_points_per_100 // hundred
+def _never(need: Requirement) -> bool:
+    del need
+    return False
+
+
+def level_for(
+    tiers: Tiers, value: int, is_met: Callable[[Requirement], bool] = _never
+) -> TierLevel:
+    """Return the highest level of which all conditions hold.
+
+    Those below it need not hold. Where none holds, as after refunds, it is the lowest
+    level, which is everybody's.
+
+    Args:
+        tiers: The levels.
+        value: The metric.
+        is_met: Whether a requirement holds; without it, none does.
+    """
+    for level in reversed(tiers.levels[1:]):
+        if reaches(tiers, level, value) and all(map(is_met, level.requires)):
+            return level
+    return tiers.levels[0]
+
+
+def minor_per_100(points: Points, currency: str) -> int:
+    """Return what stands for 100 major units, in minor units of `currency`."""
+    return points.minor_per_100.get(currency, 100 * minor_per_major(currency))
+
+
+def milli_per_100(points: Points, source: DealSource, country: str | None) -> int:
+    """Return the thousandths of points for each 100 major units of such a sale."""
+    each = points.milli_per_100.get(source, 0)
+    return (
+        each * points.growth_multiplier if country in points.growth_countries else each
+    )
+
+
+def milli_points(
+    tiers: Tiers,
+    net_minor: int,
+    currency: str,
+    *,
+    source: DealSource = DealSource.SOURCED,
+    country: str | None = None,
+) -> int:
+    """Return the thousandths of points that net sales are worth, rounded down.
+
+    Args:
+        tiers: The levels; without points, nothing is worth any.
+        net_minor: Net sales of one kind.
+        currency: The program's, or another that `points.minor_per_100` names.
+        source: What the partner had to do with them.
+        country: Where the customers are.
+    """
+    if tiers.points is None:
+        return 0
+    per_100 = milli_per_100(tiers.points, source, country)
+    return net_minor * per_100 // minor_per_100(tiers.points, currency)
 
 
 def gates_that_block(definition: ProgramDefinition, *blocks: Blocks) -> list[Gate]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from babel.dates import format_date
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,9 +13,13 @@ from portal.kit.db import violates
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id
 from portal.programs import queries
+from portal.programs.amounts import locale
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import dump_json
 from portal.programs.models import ONE_PROGRAM_PER_KEY, Program, ProgramVersion
+
+KEYS_OF_PAGES = frozenset({"new"})
+"""Keys whose programs would hide a page of the staff's."""
 
 
 class DefinitionUnchanged(Conflict):
@@ -53,6 +58,18 @@ class PublishedAtOnce(Conflict):
     code = "program_published_at_once"
 
 
+class PublishedMeanwhile(Conflict):
+    """The version that was edited is not the newest any more."""
+
+    code = "version_published_meanwhile"
+
+
+class KeyTaken(Conflict):
+    """Another program has the key, or a page of the portal."""
+
+    code = "program_key_taken"
+
+
 def publish(
     session: Session,
     definition: ProgramDefinition,
@@ -61,8 +78,12 @@ def publish(
     effective_from: datetime,
     now: datetime,
     program: Program | None = None,
+    based_on: int | None = None,
 ) -> ProgramVersion:
     """Put a definition in force from a moment on; the first one opens the program.
+
+    A version that has not begun yet is corrected by another one that starts at the
+    same moment: of the two, the newer one counts.
 
     Args:
         session: The session that holds the open transaction.
@@ -73,25 +94,24 @@ def publish(
         now: The moment of publishing.
         program: The program that is being edited, so that a changed key is noticed;
             without it, the definition's key says which one it is.
+        based_on: The number of the version that was edited, 0 for a new program, so
+            that nobody overwrites what somebody else published meanwhile; without
+            it, any version may be the newest.
 
     Raises:
         KeyChanged: `program` has another key.
+        KeyTaken: A new program has a key that is in use.
+        PublishedMeanwhile: `based_on` is not the newest version any more.
         DefinitionUnchanged: The newest version says exactly this.
         BooksWouldBreak: The currency or time zone differs from the newest version.
         AgreementReworded: The agreement needs a new version.
         StartsTooEarly: It would start in the past, or before the newest version.
         PublishedAtOnce: Someone else created the program just now.
     """
-    if program is not None and program.key != definition.key:
-        raise KeyChanged(
-            _(
-                "The key stays %(key)s: a program cannot change it. "
-                "Give the other key to a new program.",
-                key=program.key,
-            )
-        )
+    _refuse_key(definition.key, program)
     program = _locked_program(session, definition.key, now)
     latest = queries.latest_version(session, program.id)
+    _refuse_stale(latest, based_on)
     if latest is not None:
         _refuse_unfit(latest, definition, effective_from=effective_from, now=now)
     version = ProgramVersion(
@@ -116,6 +136,62 @@ def publish(
         effective_from=effective_from.isoformat(),
     )
     return version
+
+
+def examine(
+    session: Session,
+    definition: ProgramDefinition,
+    *,
+    effective_from: datetime,
+    now: datetime,
+    program: Program | None = None,
+    based_on: int | None = None,
+) -> None:
+    """Raise what `publish` would raise at this moment; change nothing."""
+    _refuse_key(definition.key, program)
+    try:
+        found = queries.by_key(session, definition.key)
+    except queries.NoSuchProgram:
+        return
+    latest = queries.latest_version(session, found.id)
+    _refuse_stale(latest, based_on)
+    if latest is not None:
+        _refuse_unfit(latest, definition, effective_from=effective_from, now=now)
+
+
+def _refuse_key(key: str, program: Program | None) -> None:
+    if program is not None and program.key != key:
+        raise KeyChanged(
+            _(
+                "The key stays %(key)s: a program cannot change it. "
+                "Give the other key to a new program.",
+                key=program.key,
+            )
+        )
+    if key in KEYS_OF_PAGES:
+        raise KeyTaken(
+            _("Give the program another key: the portal has a page %(key)s.", key=key)
+        )
+
+
+def _refuse_stale(latest: ProgramVersion | None, based_on: int | None) -> None:
+    newest = latest.number if latest else 0
+    if based_on in (None, newest):
+        return
+    if based_on == 0:
+        raise KeyTaken(
+            _(
+                "There is a program of that key already. Give yours another key, or "
+                "publish a new version of that one."
+            )
+        )
+    raise PublishedMeanwhile(
+        _(
+            "Someone published version %(number)s while you wrote. Your text is still "
+            "here: compare it with that version, then go on.",
+            number=newest,
+        )
+    )
 
 
 def _locked_program(session: Session, key: str, now: datetime) -> Program:
@@ -177,11 +253,25 @@ def _refuse_unfit(
             )
         )
     if effective_from < now:
-        raise StartsTooEarly(_("A new version cannot start in the past."))
-    if effective_from < latest.effective_from:
         raise StartsTooEarly(
             _(
-                "Version %(number)s starts later than that; start after it.",
+                "A new version cannot start in the past: a sale of %(day)s was "
+                "promised the terms of version %(number)s.",
+                day=_day(effective_from, definition),
                 number=latest.number,
             )
         )
+    if effective_from < latest.effective_from:
+        raise StartsTooEarly(
+            _(
+                "Version %(number)s starts on %(day)s. Start then, to take its place, "
+                "or later.",
+                number=latest.number,
+                day=_day(latest.effective_from, definition),
+            )
+        )
+
+
+def _day(moment: datetime, definition: ProgramDefinition) -> str:
+    day = moment.astimezone(definition.zone).date()
+    return str(format_date(day, locale=locale()))

@@ -16,13 +16,19 @@ def with_rule(**parts: object) -> ProgramDefinition:
     """A program with one rule, one band of 10% unless `parts` say otherwise."""
     rule: dict[str, object] = {"key": "share", "title": "Share", **parts}
     if "bands" not in rule and "rate_bps_by_tier" not in rule:
-        rule["bands"] = [{"from_minor": 0, "rate_bps": 1000}]
+        rule["bands"] = [{"from_value": 0, "rate_bps": 1000}]
     return changed(HUBSPOT, rules=[rule])
 
 
+def with_flaw() -> ProgramDefinition:
+    """A program with one flaw: a mark on a part that it does not have."""
+    source = {"path": "rules.nothing", "evidence": "assumed", "note": "A guess."}
+    return changed(sources=[source])
+
+
 PLAN_2 = [
-    {"from_minor": 0, "rate_bps": 500},
-    {"from_minor": 50_000_00, "rate_bps": 700},
-    {"from_minor": 100_000_00, "rate_bps": 1000},
+    {"from_value": 0, "rate_bps": 500},
+    {"from_value": 50_000_00, "rate_bps": 700},
+    {"from_value": 100_000_00, "rate_bps": 1000},
 ]
 """Plan 2 of the worked examples: 5, 7 and 10% from 0, 50,000 and 100,000."""

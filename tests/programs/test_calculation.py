@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.kit.money import Money
-from portal.programs.calculation import MONTHS, banded, estimate
+from portal.programs.calculation import MONTHS, banded, can_estimate, estimate
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import dump_json, preset
 from tests.programs.definitions import HUBSPOT, MONDAY, PLAN_2, changed, with_rule
@@ -77,8 +77,8 @@ def test_bands_count_within_their_window(
     definition = with_rule(
         window=window,
         bands=[
-            {"from_minor": 0, "rate_bps": 1000},
-            {"from_minor": 2_000_00, "rate_bps": 3000},
+            {"from_value": 0, "rate_bps": 1000},
+            {"from_value": 2_000_00, "rate_bps": 3000},
         ],
     )
 
@@ -124,7 +124,7 @@ def by_sales(metric: str, window: str) -> ProgramDefinition:
         ],
     }
     if metric == "points":
-        tiers["milli_points_per_100"] = 10_000
+        tiers["points"] = {"milli_per_100": {"sourced": 10_000}}
     return changed(HUBSPOT, tiers=tiers)
 
 
@@ -174,3 +174,56 @@ def test_the_months_add_up_to_the_year(
     assert result.sales.minor == 78 * customers * price
     if window == "year":
         assert result.earned.minor == banded(definition.rules[0], result.sales.minor)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_followed"),
+    [
+        ({}, True),
+        ({"window": "quarter", "bands": PLAN_2, "mode": "whole"}, True),
+        ({"when": {"customer_from": "2023-04-01"}, "hold": {"days": 60}}, True),
+        ({"when": {"sale": "first"}}, False),
+        ({"when": {"customer_before": "2023-04-01"}}, False),
+        ({"window": "life"}, False),
+        ({"pays_for": "lead"}, False),
+        ({"bands": [{"from_value": 0, "flat_minor": 5_00}]}, False),
+        ({"bands": [{"from_value": 0, "rate_bps": 1, "mode": "whole"}]}, False),
+        ({"caps": [{"per": "month", "most_minor": 1}]}, False),
+    ],
+)
+def test_only_plain_rules_are_estimated(
+    rule: dict[str, object], *, is_followed: bool
+) -> None:
+    assert can_estimate(with_rule(**rule)) is is_followed
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_followed"),
+    [
+        ({"budget": {"per": "life", "most_minor": 1}}, False),
+        ({"payout": {"draw": {"minor": 1}}}, False),
+        ({"tiers": None}, True),
+        ({"rules": [], "rewards": dump_json(preset("trello-gold"))["rewards"]}, False),
+    ],
+)
+def test_only_plain_programs_are_estimated(
+    parts: dict[str, object], *, is_followed: bool
+) -> None:
+    assert can_estimate(changed("blank", **parts)) is is_followed
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_followed"),
+    [
+        ({}, True),
+        ({"window": "year", "demote": {"when": "never"}}, True),
+        ({"demote": {"when": "never"}}, False),
+        ({"counts_from": "next_sale"}, False),
+    ],
+)
+def test_only_plain_tiers_are_estimated(
+    parts: dict[str, object], *, is_followed: bool
+) -> None:
+    tiers = dump_json(preset(MONDAY))["tiers"] | parts
+
+    assert can_estimate(changed(MONDAY, tiers=tiers)) is is_followed

@@ -67,13 +67,13 @@ def test_a_certification_gate_names_its_exam() -> None:
     assert expected in broken(lambda d: d["gates"][0].update(certification="x"))
 
 
-@pytest.mark.parametrize("froms", [[1, 2, 3, 4, 5], [0, 2, 2, 3, 4], [0, 3, 2, 4, 5]])
+@pytest.mark.parametrize("froms", [[1, 2, 3, 4, 5], [0, 3, 2, 4, 5]])
 def test_levels_rise_from_zero(froms: list[int]) -> None:
     def change(document: dict[str, Any]) -> None:
         for level, value in zip(document["tiers"]["levels"], froms, strict=True):
             level["from_value"] = value
 
-    assert "levels start at 0 and each begins above the one before" in broken(change)
+    assert "levels start at 0 and none begins below the one before" in broken(change)
 
 
 def test_levels_have_their_own_keys() -> None:
@@ -83,10 +83,206 @@ def test_levels_have_their_own_keys() -> None:
 
 
 def test_points_are_worth_something_and_nothing_else_is() -> None:
-    expected = "give milli_points_per_100 for points, and only then"
+    expected = "say how sales become points where points count, only then"
 
-    assert expected in broken(lambda d: d["tiers"].update(milli_points_per_100=0))
+    assert expected in broken(lambda d: d["tiers"].update(points=None))
     assert expected in broken(lambda d: d["tiers"].update(metric="net_sales"))
+
+
+def tiers_with(**parts: object) -> Any:  # noqa: ANN401 - a function
+    return lambda document: document["tiers"].update(parts)
+
+
+def first_rule_with(**parts: object) -> Any:  # noqa: ANN401 - a function
+    return lambda document: document["rules"][0].update(parts)
+
+
+def first_gate_with(**parts: object) -> Any:  # noqa: ANN401 - a function
+    return lambda document: document["gates"][0].update(parts)
+
+
+def with_reward(**parts: object) -> Any:  # noqa: ANN401 - a function
+    reward = {"key": "r", "title": "R", "follows": "first_payment", "kind": "credit"}
+    return lambda document: document.update(rewards=[reward | {"value": 1} | parts])
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        (tiers_with(metric="fact"), "a fact decides through requires"),
+        (
+            lambda d: d["tiers"]["levels"][1].update(from_value=0),
+            "level partner is never held: gold begins at the same value",
+        ),
+        (
+            lambda d: d["tiers"]["levels"][0].update(
+                requires=[{"metric": "fact", "fact": "score", "at_least": 1}]
+            ),
+            "the lowest level is everybody's: it requires nothing",
+        ),
+        (
+            lambda d: d["tiers"]["levels"][1].update(
+                requires=[{"metric": "fact", "fact": "score"}]
+            ),
+            "give at_least or below",
+        ),
+        (
+            lambda d: d["tiers"]["levels"][1].update(
+                requires=[{"metric": "net_sales", "fact": "score", "below": 1}]
+            ),
+            "name a fact for the metric fact, and only then",
+        ),
+        (
+            tiers_with(duty={"level": "silver", "within_months": 1}),
+            "the duty names a level that does not exist",
+        ),
+        (
+            tiers_with(duty={"level": "gold", "within_months": 1, "move_to": "x"}),
+            "the duty names a level that does not exist",
+        ),
+        (tiers_with(promote={"when": "dates"}), "give dates where a move waits"),
+        (
+            tiers_with(demote={"when": "never", "dates": ["01-15"]}),
+            "give dates where a move waits",
+        ),
+        (
+            tiers_with(demote={"look_back_months": 6}),
+            "only a move on dates looks back",
+        ),
+        (
+            first_rule_with(bands=[{"from_value": 0}]),
+            "give one of rate_bps, each_minor and flat_minor",
+        ),
+        (
+            first_rule_with(measure="items"),
+            "a rate is a share of an amount: give each_minor for a number",
+        ),
+        (
+            first_rule_with(bands=[{"from_value": 0, "each_minor": 1}]),
+            "each_minor pays for a number: measure items or units",
+        ),
+        (
+            first_rule_with(
+                banded_by="units",
+                bands=[
+                    {"from_value": 0, "rate_bps": 1},
+                    {"from_value": 1, "rate_bps": 2},
+                ],
+            ),
+            "apply whole: mode: whole",
+        ),
+        (first_rule_with(window="program_year"), "give program_year_from for that"),
+        (first_rule_with(rolling_months=3), "give rolling_months for that window"),
+        (
+            first_rule_with(
+                measure="margin",
+                accelerator={"above_minor": 1, "multiplier_bps": 12_500},
+            ),
+            "an accelerator looks at net sales: measure net_sales",
+        ),
+        (
+            first_rule_with(
+                rounding_per="sale",
+                accelerator={"above_minor": 1, "multiplier_bps": 12_500},
+            ),
+            "an accelerator is rounded per window",
+        ),
+        (
+            first_rule_with(caps=[{"per": "sale", "most_minor": 1}] * 2),
+            "cap sale occurs more than once",
+        ),
+        (
+            first_rule_with(when={"customer_months": {"from_month": 2, "to_month": 1}}),
+            "to_month lies before from_month",
+        ),
+        (first_rule_with(when={"tiers": ["x"]}), "names a tier that does not exist"),
+        (
+            first_rule_with(
+                bands=[],
+                measure="items",
+                rate_bps_by_tier=dict.fromkeys(
+                    ["partner", "gold", "platinum", "diamond", "elite"], 1
+                ),
+            ),
+            "a rate is a share of an amount: measure net_sales or margin",
+        ),
+        (
+            lambda d: (
+                d.update(combine="highest") or d["rules"][0].update(window="month")
+            ),
+            "cannot be compared sale by sale: with combine: highest",
+        ),
+        (lambda d: d.update(rules=[]), "add rules or rewards"),
+        (first_gate_with(shuts_at_deadline=True), "say by which deadline it must be"),
+        (
+            lambda d: d["payout"].update(
+                holdback={"bps": 1, "months": 1}, draw={"minor": 1}
+            ),
+            "holdback and draw pull in opposite directions: keep one",
+        ),
+        (
+            lambda d: d["join"].update(mode="open"),
+            "remove the gate review, or make join.mode apply",
+        ),
+        (
+            lambda d: (
+                d["join"].update(mode="open")
+                or d["gates"][1].update(kind="confirmation")
+            ),
+            "let the gate review block link, earn or payout instead of join",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_remedy(
+    change: Any,  # noqa: ANN401 - a function
+    remedy: str,
+) -> None:
+    assert remedy in broken(change)
+
+
+@pytest.mark.parametrize(
+    ("parts", "remedy"),
+    [
+        ({"rate_bps": 1}, "give value or rate_bps"),
+        ({"value": None, "rate_bps": 1, "kind": "item"}, "only credit is a share"),
+        (
+            {"value": None, "rate_bps": 1, "follows": "signup"},
+            "a share needs a payment",
+        ),
+        (
+            {"value": None, "rate_bps": 1, "per_seat": True},
+            "a share is not counted by seats",
+        ),
+        ({"true_up_days": 1}, "only a reward per seat is trued up"),
+        ({"at_count": 1, "every": 1}, "give at_count or every"),
+        ({"at_count": 1, "to": "friend"}, "a milestone is the referrer's"),
+        ({"at_count": 1, "per_seat": True}, "a milestone has one value"),
+        ({"months": 2}, "only percent_off and feature last"),
+        ({"adds_up": False}, "adds_up is about percent_off"),
+        (
+            {"cap": {"count": 1, "overflow": "replace_oldest"}},
+            "only what lasts can be replaced",
+        ),
+        (
+            {
+                "cap": {
+                    "count": 1,
+                    "overflow": "replace_oldest",
+                    "per": "calendar_year",
+                }
+            },
+            "replace_oldest looks at what stands at one time",
+        ),
+        ({"cap": {}}, "give count or total"),
+        ({"asks": "promoters"}, "asks is about reviews"),
+        ({"disclosure": "x"}, "a disclosure stands beside a review"),
+        ({"kind": "item", "excess": "forfeit"}, "are about credit"),
+    ],
+)
+def test_a_reward_that_makes_no_sense_is_refused(
+    parts: dict[str, object], remedy: str
+) -> None:
+    assert remedy in broken(with_reward(**parts))
 
 
 def test_a_rule_has_one_kind_of_rate() -> None:
@@ -100,7 +296,7 @@ def test_a_rule_has_one_kind_of_rate() -> None:
 
 @pytest.mark.parametrize("froms", [[1], [0, 5, 5], [0, 6, 5]])
 def test_bands_rise_from_zero(froms: list[int]) -> None:
-    bands = [{"from_minor": minor, "rate_bps": 1} for minor in froms]
+    bands = [{"from_value": minor, "rate_bps": 1} for minor in froms]
 
     assert "bands start at 0 and each begins above the one before" in broken(
         lambda d: d["rules"][0].update(bands=bands)

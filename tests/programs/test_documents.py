@@ -3,10 +3,9 @@ from importlib.resources import files
 import pytest
 import yaml
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from portal.programs import documents
-from portal.programs.definition import Evidence, ProgramDefinition, storable
+from portal.programs.definition import Evidence, ProgramDefinition
 from portal.programs.documents import (
     MOST_BYTES,
     DefinitionError,
@@ -18,7 +17,8 @@ from portal.programs.documents import (
     preset,
     preset_keys,
 )
-from tests.programs.definitions import MONDAY, changed
+from tests.programs.definitions import MONDAY
+from tests.programs.strategies import definitions
 
 GOOD = dump_yaml(preset(MONDAY))
 
@@ -35,8 +35,8 @@ def good_with(old: str, new: str) -> str:
 
 
 class TestPresets:
-    def test_there_are_the_two_that_run_the_thread(self) -> None:
-        assert preset_keys() == ("hubspot-solutions-partner", "monday-affiliate")
+    def test_those_that_run_the_demo_are_among_them(self) -> None:
+        assert {"hubspot-solutions-partner", MONDAY} <= set(preset_keys())
 
     @pytest.mark.parametrize("key", preset_keys())
     def test_files_are_written_exactly_as_the_portal_would(self, key: str) -> None:
@@ -77,7 +77,7 @@ class TestErrors:
             GOOD.replace("starter: 2500", "starter: 10001")
             .replace("window_days: 90", "window_days: 0")
             .replace("currency: USD", "currency: usd")
-            .replace("hold_days: 30", "hold_dayz: 30")
+            .replace("  days: 30", "  dayz: 30")
             .replace("name: Affiliate Program\n", "")
             .replace("schedule: monthly", "schedule: weekly")
         )
@@ -88,15 +88,15 @@ class TestErrors:
             "rules.0.rate_bps_by_tier.starter: must be at most 10000",
             "attribution.window_days: must be at least 1",
             "payout.schedule: use 'monthly' or 'quarterly'",
-            "hold_dayz: is not known here: did you mean hold_days?",
+            "hold.dayz: is not known here: did you mean days?",
         }
 
     @pytest.mark.parametrize(
         ("old", "new", "problem"),
         [
-            ("hold_days: 30", "hold_days: '30'", "hold_days: must be a whole number"),
-            ("hold_days: 30", "hold_days: 30.0", "hold_days: must be a whole number"),
-            ("hold_days: 30", "hold_days: true", "hold_days: must be a whole number"),
+            ("  days: 30", "  days: '30'", "hold.days: must be a whole number"),
+            ("  days: 30", "  days: 30.0", "hold.days: must be a whole number"),
+            ("  days: 30", "  days: true", "hold.days: must be a whole number"),
             ("name: Affiliate Program", "name: 12", "name: must be text: put it in"),
             ("name: Affiliate Program", "name: ''", "name: must not be empty"),
             (
@@ -147,6 +147,33 @@ class TestErrors:
         plain = problem.replace("Value error, ", "")
 
         assert any(line.startswith(plain) for line in problems_of(good_with(old, new)))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "problem"),
+        [
+            (
+                "tier_at: first_sale",
+                "tier_at: first_sale\n    when:\n      customer_from: soon",
+                "rules.0.when.customer_from: use a day, like 2026-01-15",
+            ),
+            (
+                "tier_at: first_sale",
+                "tier_at: first_sale\n    program_year_from: 02-30",
+                "rules.0.program_year_from: use a month and a day that every year has",
+            ),
+            (
+                "    tier_at: first_sale",
+                "    bands:\n      - from_value: 0\n        rate_bps: -1",
+                "rules.0.bands.0.rate_bps: must be at least 0",
+            ),
+        ],
+    )
+    def test_days_and_rates_are_named_with_what_is_right(
+        self, old: str, new: str, problem: str
+    ) -> None:
+        assert any(
+            line.startswith(problem) for line in problems_of(good_with(old, new))
+        )
 
     def test_what_does_not_fit_together_is_blamed_on_the_program(self) -> None:
         text = good_with("tier_at: first_sale", "tier_at: first_sale").replace(
@@ -234,66 +261,6 @@ class TestYaml:
         error = yaml.MarkedYAMLError(context="odd")
 
         assert documents._sentence_of(error) == "the file: odd"
-
-
-TEXT = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]),
-    min_size=1,
-    max_size=60,
-).filter(storable) | st.sampled_from(
-    [
-        "no",
-        "2026-01-15",
-        "1:30",
-        "0x1F",
-        "~",
-        "null",
-        " a\nb",
-        "a\n b\n\n",
-        "#x",
-        "'",
-        "\n",
-    ]
-)
-KEY = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
-
-
-@st.composite
-def definitions(draw: st.DrawFn) -> ProgramDefinition:
-    froms = sorted(
-        draw(st.sets(st.integers(1, 10**12), max_size=3)),
-    )
-    rules = [
-        {
-            "key": key,
-            "title": draw(TEXT),
-            "window": draw(st.sampled_from(["sale", "month", "quarter", "year"])),
-            "mode": draw(st.sampled_from(["marginal", "whole"])),
-            "bands": [
-                {"from_minor": minor, "rate_bps": draw(st.integers(0, 10_000))}
-                for minor in [0, *froms]
-            ],
-            "duration_months": draw(st.none() | st.integers(1, 600)),
-            "rounding": draw(st.sampled_from(["half_away", "down"])),
-        }
-        for key in draw(st.lists(KEY, min_size=1, max_size=3, unique=True))
-    ]
-    return changed(
-        key=draw(KEY),
-        name=draw(TEXT),
-        summary=draw(TEXT),
-        agreement={"title": draw(TEXT), "version": "2026-07", "text": draw(TEXT)},
-        rules=rules,
-        hold_days=draw(st.integers(0, 365)),
-        sources=[
-            {
-                "path": draw(TEXT),
-                "evidence": draw(st.sampled_from(list(Evidence))),
-                "note": draw(TEXT),
-            }
-            for _ in range(draw(st.integers(0, 2)))
-        ],
-    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -62,7 +62,7 @@ def test_exactly_the_threshold_is_enough(customers: int, level: str) -> None:
         (1_000_00, "USD", 50_000),
         (650_00, "USD", 32_500),
         (1_99, "USD", 99),
-        (14_400, "JPY", 720_000),
+        (14_400, "JPY", 5_000),
     ],
 )
 def test_points_are_counted_in_thousandths(

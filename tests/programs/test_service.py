@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, event, insert, select, text
@@ -9,9 +10,10 @@ from portal.audit.models import AuditEvent
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
 from portal.programs import queries, service
+from portal.programs.days import start_of
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import dump_json, preset
-from portal.programs.models import Program, ProgramVersion
+from portal.programs.models import Program, ProgramVersion, VersionState
 from tests.factories.base_factory import NOW
 from tests.factories.people import UserFactory
 from tests.programs.definitions import HUBSPOT, MONDAY, changed
@@ -50,10 +52,10 @@ class TestPublish:
             session, preset(MONDAY), actor=None, effective_from=year_ago, now=NOW
         )
 
-        with pytest.raises(service.StartsTooEarly, match="in the past"):
+        with pytest.raises(service.StartsTooEarly, match="a sale of Mar 1, 2026"):
             service.publish(
                 session,
-                changed(hold_days=31),
+                changed(hold={"days": 31}),
                 actor=None,
                 effective_from=NOW - timedelta(seconds=1),
                 now=NOW,
@@ -65,7 +67,11 @@ class TestPublish:
         first = publish(session, preset(MONDAY))
         later = NOW + timedelta(days=30)
         second = service.publish(
-            session, changed(hold_days=31), actor=None, effective_from=later, now=NOW
+            session,
+            changed(hold={"days": 31}),
+            actor=None,
+            effective_from=later,
+            now=NOW,
         )
 
         assert (first.number, second.number) == (1, 2)
@@ -81,20 +87,20 @@ class TestPublish:
         publish(session, preset(MONDAY))
         service.publish(
             session,
-            changed(hold_days=31),
+            changed(hold={"days": 31}),
             actor=None,
             effective_from=NOW + timedelta(days=30),
             now=NOW,
         )
 
-        with pytest.raises(service.StartsTooEarly, match="start after it"):
-            publish(session, changed(hold_days=32))
+        with pytest.raises(service.StartsTooEarly, match="to take its place"):
+            publish(session, changed(hold={"days": 32}))
 
     def test_of_two_that_start_at_once_the_later_one_counts(
         self, session: Session
     ) -> None:
         first = publish(session, preset(MONDAY))
-        second = publish(session, changed(hold_days=31))
+        second = publish(session, changed(hold={"days": 31}))
 
         assert queries.current_version(session, first.program_id, NOW) is second
 
@@ -133,7 +139,7 @@ class TestPublish:
 
         version = service.publish(
             session,
-            changed(hold_days=31),
+            changed(hold={"days": 31}),
             actor=None,
             effective_from=NOW,
             now=NOW,
@@ -231,7 +237,7 @@ class TestQueries:
         publish(session, preset(MONDAY))
         service.publish(
             session,
-            changed(hold_days=31),
+            changed(hold={"days": 31}),
             actor=None,
             effective_from=NOW + timedelta(days=1),
             now=NOW,
@@ -244,17 +250,133 @@ class TestQueries:
     def test_history_names_who_published(self, session: Session) -> None:
         admin = UserFactory.create(admin=True, name="Dana")
         publish(session, preset(MONDAY))
+        later = NOW + timedelta(days=1)
         version = service.publish(
-            session, changed(hold_days=31), actor=admin, effective_from=NOW, now=NOW
+            session,
+            changed(hold={"days": 31}),
+            actor=admin,
+            effective_from=later,
+            now=NOW,
         )
 
-        history = queries.history(session, version.program_id)
+        history = queries.history(session, version.program_id, NOW)
 
         assert [row.publisher for row in history] == ["Dana", None]
-        assert queries.pick(history, None).number == 2
-        assert queries.pick(history, 1).number == 1
+        assert queries.pick(history, None).version.number == 1
+        assert queries.pick(history, 2).version.number == 2
         with pytest.raises(queries.NoSuchProgram):
             queries.pick(history, 3)
+
+    def test_a_version_is_coming_then_in_force_then_past(
+        self, session: Session
+    ) -> None:
+        version = publish(session, preset(MONDAY))
+        for name, days in (("Ten", 10), ("Twenty", 20), ("Corrected", 20)):
+            service.publish(
+                session,
+                changed(name=name),
+                actor=None,
+                effective_from=NOW + timedelta(days=days),
+                now=NOW,
+            )
+
+        def states(days: int) -> list[VersionState]:
+            at = NOW + timedelta(days=days)
+            rows = queries.history(session, version.program_id, at)
+            return [row.state for row in reversed(rows)]
+
+        coming, in_force = VersionState.COMING, VersionState.IN_FORCE
+        past, replaced = VersionState.PAST, VersionState.REPLACED
+        assert states(-1) == [coming, coming, replaced, coming]
+        assert states(0) == [in_force, coming, replaced, coming]
+        assert states(10) == [past, in_force, replaced, coming]
+        assert states(20) == [past, past, replaced, in_force]
+
+    def test_a_program_that_has_not_begun_shows_its_newest_version(
+        self, session: Session
+    ) -> None:
+        version = publish(session, preset(MONDAY))
+
+        history = queries.history(session, version.program_id, NOW - timedelta(days=1))
+
+        assert queries.pick(history, None).version is version
+        with pytest.raises(queries.NoSuchProgram):
+            queries.pick([], None)
+
+    def test_versions_stand_in_the_order_in_which_they_take_effect(
+        self, session: Session
+    ) -> None:
+        first = publish(session, preset(MONDAY))
+        second = publish(session, changed(hold={"days": 31}))
+
+        assert queries.versions_of(session, first.program_id) == [first, second]
+
+
+class TestBasedOn:
+    """Who edits a version names it, so that nothing is overwritten unseen."""
+
+    def second(self, session: Session, based_on: int | None) -> ProgramVersion:
+        """Dana and Lee edited version 1; Dana has published, now Lee does."""
+        publish(session, preset(MONDAY))
+        publish(session, changed(name="Dana's"))
+        return service.publish(
+            session,
+            changed(name="Lee's"),
+            actor=None,
+            effective_from=NOW,
+            now=NOW,
+            based_on=based_on,
+        )
+
+    def test_what_somebody_published_meanwhile_is_not_overwritten(
+        self, session: Session
+    ) -> None:
+        with pytest.raises(service.PublishedMeanwhile, match="published version 2"):
+            self.second(session, based_on=1)
+
+    def test_who_has_seen_the_newest_version_may_go_on(self, session: Session) -> None:
+        assert self.second(session, based_on=2).number == 3
+
+    def test_who_names_none_overwrites_whatever_is_there(
+        self, session: Session
+    ) -> None:
+        assert self.second(session, based_on=None).number == 3
+
+    def test_a_new_program_does_not_become_a_version_of_an_old_one(
+        self, session: Session
+    ) -> None:
+        with pytest.raises(service.KeyTaken, match="of that key already"):
+            self.second(session, based_on=0)
+
+    def test_a_key_that_names_a_page_is_refused(self, session: Session) -> None:
+        with pytest.raises(service.KeyTaken, match="has a page new"):
+            publish(session, changed(key="new"))
+
+
+class TestExamine:
+    def test_it_refuses_what_publishing_would_and_leaves_no_trace(
+        self, session: Session
+    ) -> None:
+        def examine(definition: ProgramDefinition) -> None:
+            service.examine(session, definition, effective_from=NOW, now=NOW)
+
+        examine(preset(MONDAY))
+        assert session.scalars(select(Program)).all() == []
+        publish(session, preset(MONDAY))
+        examine(changed(name="Other"))
+        with pytest.raises(service.DefinitionUnchanged):
+            examine(preset(MONDAY))
+        session.add(Program(key="fresh", created_at=NOW))
+        examine(changed(key="fresh"))
+        assert len(session.scalars(select(ProgramVersion)).all()) == 1
+
+
+def test_a_day_begins_at_midnight_where_the_program_is() -> None:
+    day = date(2026, 7, 1)
+
+    begins = start_of(day, ZoneInfo("America/New_York"))
+
+    assert begins == datetime(2026, 7, 1, 4, tzinfo=UTC)
 
 
 class TestTwoAtOnce:

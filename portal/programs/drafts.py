@@ -1,0 +1,46 @@
+"""Definitions that are being written: what is wrong with a text, and what is odd."""
+
+from dataclasses import dataclass
+
+from portal.programs.definition import ProgramDefinition
+from portal.programs.documents import DefinitionError, load_yaml
+from portal.programs.flaws import Flaw, flaws
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a text is no definition.
+
+    Attributes:
+        path: Where: a part, such as `rules.0.hold.days`, or a line of the text.
+        remedy: What to do about it.
+    """
+
+    path: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text, read: a definition with its flaws, or the problems that it has."""
+
+    definition: ProgramDefinition | None = None
+    problems: tuple[Problem, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+
+
+def read_draft(text: str) -> Draft:
+    """Read a definition; whatever is wrong with it is in the answer."""
+    try:
+        definition = load_yaml(text)
+    except DefinitionError as error:
+        return Draft(problems=tuple(_problem(line) for line in error.problems))
+    return Draft(definition=definition, flaws=tuple(flaws(definition)))
+
+
+def _problem(line: str) -> Problem:
+    path, _colon, remedy = line.partition(": ")
+    return Problem(path, remedy)
