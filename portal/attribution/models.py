@@ -2,10 +2,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.attribution.rules import Decision, from_data
+from portal.attribution.records import from_data
+from portal.attribution.rules import Decision
+from portal.attribution.splitting import share_bps
 from portal.kit.db import Base
 from portal.kit.ids import new_id
 from portal.programs.models import ProgramVersion
@@ -13,10 +15,24 @@ from portal.sales.models import Customer
 
 
 class Attribution(Base):
-    """Which enrollment gets the credit for a customer in one program, and why."""
+    """Which enrollment gets the credit for a customer in one program, and why.
+
+    Where several share the customer each has a row, with the same decision. Where
+    nobody gets the credit in a program that was looked at, one row says so.
+    """
 
     __tablename__ = "attributions"
-    __table_args__ = (UniqueConstraint("customer_id", "program_id"),)
+    __table_args__ = (
+        UniqueConstraint(
+            "customer_id",
+            "program_id",
+            "enrollment_id",
+            postgresql_nulls_not_distinct=True,
+        ),
+        CheckConstraint("weight BETWEEN 0 AND of_weight", name="weight"),
+        CheckConstraint("of_weight > 0", name="of_weight"),
+        CheckConstraint("enrollment_id IS NULL OR weight > 0", name="credited"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"))
@@ -27,15 +43,20 @@ class Attribution(Base):
         ForeignKey("enrollments.id"), index=True
     )
     """Who gets the credit; none when no click counts in this program."""
+    weight: Mapped[int]
+    """The enrollment's share of the customer, of `of_weight`; 0 for nobody's."""
+    of_weight: Mapped[int]
+    """What the weights of all that share the customer in this program add up to."""
     click_id: Mapped[UUID | None]
-    """The click that won. Clicks may be cleaned up, so it is no foreign key."""
+    """The enrollment's latest click that won. Clicks may be cleaned up, so it is no
+    foreign key."""
     reference: Mapped[str | None]
     """What the customer said it came with when this was decided, `clk_...`."""
     decided_at: Mapped[datetime]
     converted_at: Mapped[datetime]
     """When the customer signed up or first bought, whichever came first."""
     decision: Mapped[dict[str, Any]]
-    """Every click that was looked at, with why it lost; see `attribution.rules`."""
+    """Every click that was looked at, with why it lost; see `attribution.records`."""
 
     customer: Mapped[Customer] = relationship(lazy="raise")
     version: Mapped[ProgramVersion] = relationship(lazy="raise")
@@ -44,3 +65,13 @@ class Attribution(Base):
     def reasons(self) -> Decision:
         """The decision as the rules made it."""
         return from_data(self.decision)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether somebody else has a part of the customer."""
+        return 0 < self.weight < self.of_weight
+
+    @property
+    def share_bps(self) -> int:
+        """The share in basis points, rounded, for people to read."""
+        return share_bps(self.weight, self.of_weight)

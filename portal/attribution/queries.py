@@ -1,12 +1,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from portal.attribution.models import Attribution
+from portal.attribution.splitting import CreditShare
 from portal.enrollments.models import Enrollment
 from portal.kit.ids import parse_public_id
 from portal.partners.models import Partner
@@ -14,7 +16,7 @@ from portal.sales.models import Customer, Sale
 from portal.tracking.models import Click, ReferralLink
 
 MOST_CLICKS = 500
-"""Of one visitor; a person has a handful, and the latest decide."""
+"""Of one visitor; a person has a handful, and the latest are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,11 @@ class ConsideredClick:
 
 
 def of_customer(session: Session, customer_id: UUID) -> Sequence[Attribution]:
-    """Return the decisions about a customer, one for each program it came through."""
+    """Return the decisions about a customer, by program and share.
+
+    There is one for each program it came through, and where several enrollments
+    share the customer one for each of these.
+    """
     return session.scalars(
         select(Attribution)
         .where(Attribution.customer_id == customer_id)
@@ -47,11 +53,11 @@ def of_customer(session: Session, customer_id: UUID) -> Sequence[Attribution]:
     ).all()
 
 
-def of_enrollment(session: Session, enrollment_id: UUID) -> Sequence[Attribution]:
-    """Return the decisions that gave an enrollment the credit, with their terms."""
+def of_enrollments(session: Session, keys: Sequence[UUID]) -> Sequence[Attribution]:
+    """Return the decisions that gave these enrollments the credit, with their terms."""
     return session.scalars(
         select(Attribution)
-        .where(Attribution.enrollment_id == enrollment_id)
+        .where(Attribution.enrollment_id.in_(keys))
         .options(joinedload(Attribution.version))
         .order_by(Attribution.id)
     ).all()
@@ -80,14 +86,80 @@ def undecided(
 
 def in_program(
     session: Session, customer_id: UUID, program_id: UUID
-) -> Attribution | None:
-    """Return the decision about a customer in one program, if there is one."""
-    return session.scalar(
-        select(Attribution).where(
+) -> Sequence[Attribution]:
+    """Return who shares a customer in one program, the greatest share first.
+
+    All rows hold the same decision. One row without an enrollment: nobody.
+    """
+    return session.scalars(
+        select(Attribution)
+        .where(
             Attribution.customer_id == customer_id,
             Attribution.program_id == program_id,
         )
+        .order_by(Attribution.weight.desc(), Attribution.enrollment_id)
+    ).all()
+
+
+def credit_of(
+    session: Session, customer_id: UUID, enrollment_id: UUID
+) -> Attribution | None:
+    """Return what an enrollment has of a customer; none if it has nothing."""
+    return session.scalar(
+        select(Attribution).where(
+            Attribution.customer_id == customer_id,
+            Attribution.enrollment_id == enrollment_id,
+        )
     )
+
+
+def shares_of(
+    session: Session, enrollment_ids: Sequence[UUID]
+) -> dict[UUID, dict[UUID, CreditShare]]:
+    """Return the customers that each enrollment shares with others, with its share.
+
+    A customer that is not in here is the enrollment's alone.
+    """
+    shared = select(Attribution.customer_id, Attribution.program_id).where(
+        Attribution.enrollment_id.in_(enrollment_ids),
+        Attribution.weight < Attribution.of_weight,
+    )
+    rows = session.execute(
+        select(Attribution.customer_id, Enrollment.id, Attribution.weight)
+        .join(Enrollment, Enrollment.id == Attribution.enrollment_id)
+        .where(tuple_(Attribution.customer_id, Attribution.program_id).in_(shared))
+        .order_by(
+            Attribution.customer_id,
+            Attribution.program_id,
+            Attribution.weight.desc(),
+            Enrollment.id,
+        )
+    )
+    found: dict[UUID, dict[UUID, CreditShare]] = {key: {} for key in enrollment_ids}
+    for customer_id, group in groupby(rows, key=lambda row: row.customer_id):
+        sharing = list(group)
+        weights = tuple(row.weight for row in sharing)
+        for index, row in enumerate(sharing):
+            if row.id in found:
+                found[row.id][customer_id] = CreditShare(weights, index)
+    return found
+
+
+def uneven(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    """Return customer and program wherever the shares do not make up the whole."""
+    rows = session.execute(
+        select(Attribution.customer_id, Attribution.program_id)
+        .where(Attribution.enrollment_id.is_not(None))
+        .group_by(Attribution.customer_id, Attribution.program_id)
+        .having(
+            or_(
+                func.sum(Attribution.weight) != func.max(Attribution.of_weight),
+                func.min(Attribution.of_weight) != func.max(Attribution.of_weight),
+            )
+        )
+        .order_by(Attribution.customer_id, Attribution.program_id)
+    )
+    return [(customer_id, program_id) for customer_id, program_id in rows]
 
 
 def converted_at(session: Session, customer: Customer) -> datetime:
@@ -131,10 +203,7 @@ def considered(
     session: Session, attribution: Attribution
 ) -> dict[UUID, ConsideredClick]:
     """Return the links and partners behind the clicks of a decision, by click."""
-    decision = attribution.reasons
-    candidates = [loser.candidate for loser in decision.losers]
-    if decision.winner:
-        candidates.append(decision.winner)
+    candidates = attribution.reasons.candidates
     rows = session.execute(
         select(ReferralLink.id, ReferralLink.name, ReferralLink.code, Partner)
         .join(Enrollment, Enrollment.id == ReferralLink.enrollment_id)

@@ -1,5 +1,5 @@
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from portal.attribution import queries
 from portal.attribution.models import Attribution
 from portal.attribution.queries import FollowedLink
+from portal.attribution.records import as_data
 from portal.attribution.rules import (
     Candidate,
     Decision,
     LossReason,
-    as_data,
     decide,
     one_program_wins,
 )
@@ -41,36 +41,44 @@ def attribute(
         now: When this is decided.
 
     Returns:
-        One decision for each program whose link was followed; at most one of them
-        names an enrollment, because a customer earns in one program.
+        One row for each program whose link was followed. In the program that was
+        clicked last there is one for each enrollment that shares the customer; in
+        the others nobody gets the credit, because a customer earns in one program.
     """
     # Two events of one customer may be handled at once; the second one waits here.
     session.refresh(customer, with_for_update=True)
-    known = {row.program_id: row for row in queries.of_customer(session, customer.id)}
+    known: dict[UUID, list[Attribution]] = defaultdict(list)
+    for row in queries.of_customer(session, customer.id):
+        known[row.program_id].append(row)
     converted_at = queries.converted_at(session, customer)
-    if known and all(
+    rows = [row for found in known.values() for row in found]
+    if rows and all(
         row.converted_at <= converted_at and row.reference == customer.click_reference
-        for row in known.values()
+        for row in rows
     ):
-        return list(known.values())
+        return rows
     clicks = queries.clicks_behind(session, customer.click_reference)
     versions, decisions = _decide(session, clicks, converted_at)
-    for program_id, row in known.items():
+    for program_id, found in known.items():
         if program_id not in decisions:
-            versions[program_id] = row.version
+            versions[program_id] = found[0].version
             decisions[program_id] = decide(
-                [], window_days=row.reasons.window_days, converted_at=converted_at
+                [],
+                window_days=found[0].reasons.window_days,
+                converted_at=converted_at,
+                model=found[0].reasons.model,
             )
     return [
-        _keep(
+        row
+        for program_id, decision in decisions.items()
+        for row in _keep(
             session,
-            known.get(program_id) or Attribution(program_id=program_id),
+            known[program_id],
             customer=customer,
             version=versions[program_id],
             decision=decision,
             now=now,
         )
-        for program_id, decision in decisions.items()
     ]
 
 
@@ -93,6 +101,7 @@ def _decide(
             [_candidate(one, histories[one.enrollment.id]) for one in followed],
             window_days=versions[program_id].definition.attribution.window_days,
             converted_at=converted_at,
+            model=versions[program_id].definition.attribution.model,
         )
         for program_id, followed in by_program.items()
     }
@@ -133,38 +142,66 @@ def _refusal(followed: FollowedLink, history: History) -> LossReason | None:
 
 def _keep(
     session: Session,
-    row: Attribution,
+    known: Sequence[Attribution],
     *,
     customer: Customer,
     version: ProgramVersion,
     decision: Decision,
     now: datetime,
-) -> Attribution:
-    is_new = row.id is None
-    winner = decision.winner
-    row.customer = customer
-    row.version = version
-    row.enrollment_id = winner.enrollment_id if winner else None
-    row.click_id = winner.click_id if winner else None
+) -> list[Attribution]:
+    """Bring the rows of one program in line with what was decided.
+
+    Who keeps a share keeps the row. The other rows go to those who are new to the
+    customer, and what is then left over goes away.
+    """
+    wanted: list[UUID | None] = [winner.enrollment_id for winner in decision.winners]
+    wanted = wanted or [None]
+    by_owner = {row.enrollment_id: row for row in known}
+    spare = [row for row in known if row.enrollment_id not in wanted]
+    rows = []
+    for owner in wanted:
+        row = by_owner.get(owner) or (spare.pop(0) if spare else None)
+        is_new = row is None
+        row = row or Attribution(program_id=version.program_id)
+        _fill(row, owner, decision)
+        row.customer = customer
+        row.version = version
+        row.reference = customer.click_reference
+        row.decided_at = now
+        session.add(row)
+        session.flush()  # The audit event needs the id of a new row.
+        _note(session, "decided" if is_new else "changed", row, now)
+        rows.append(row)
+    for row in spare:
+        _note(session, "removed", row, now)
+        session.delete(row)
+    return rows
+
+
+def _fill(row: Attribution, owner: UUID | None, decision: Decision) -> None:
+    clicks = [
+        click
+        for winner in decision.winners
+        if winner.enrollment_id == owner
+        for click in winner.clicks
+    ]
+    row.enrollment_id = owner
+    row.click_id = clicks[0].click_id if clicks else None
+    row.weight = decision.weight_of(owner) if owner else 0
+    row.of_weight = decision.of_weight
     row.converted_at = decision.converted_at
-    row.decided_at = now
-    row.reference = customer.click_reference
     row.decision = as_data(decision)
-    session.add(row)
-    session.flush()  # The audit event needs the id of a new row.
+
+
+def _note(session: Session, what: str, row: Attribution, now: datetime) -> None:
+    share = {"weight": row.weight, "of_weight": row.of_weight} if row.is_shared else {}
     audit.record(
         session,
-        "attribution.decided" if is_new else "attribution.changed",
+        f"attribution.{what}",
         row.id,
         actor=None,
         at=now,
-        **_details(row),
+        customer=str(row.customer_id),
+        enrollment=str(row.enrollment_id) if row.enrollment_id else None,
+        **share,
     )
-    return row
-
-
-def _details(row: Attribution) -> Mapping[str, str | None]:
-    return {
-        "customer": str(row.customer_id),
-        "enrollment": str(row.enrollment_id) if row.enrollment_id else None,
-    }

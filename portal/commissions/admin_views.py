@@ -47,14 +47,17 @@ def line(commission_id: UUID) -> ResponseReturnValue:
     """Show one line with its trace and who got the credit for the customer."""
     session = db.session()
     found = queries.get(session, commission_id)
-    attribution = attribution_queries.in_program(
+    credited = attribution_queries.in_program(
         session, found.customer_id, found.program_id
     )
+    # Everybody who shares a customer has a row, all with the same decision.
+    attribution = credited[0] if credited else None
     return render_template(
         "commissions/admin/line.html",
         line=found,
         related=queries.of_sale(session, found.sale_id, found.enrollment_id),
         decision=attribution.reasons if attribution else None,
+        share_text=wording.share_text,
         decision_sentence=sentence_of(
             attribution.reasons, moment=datetime_text, gettext=wording.FORMATS.gettext
         )

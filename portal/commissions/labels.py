@@ -13,6 +13,7 @@ from portal.commissions.queries import CustomerState
 LOSS_LABELS: Mapping[LossReason, LazyString] = MappingProxyType(
     {
         LossReason.OLDER_CLICK: _("A later click won"),
+        LossReason.NEWER_CLICK: _("An earlier click won"),
         LossReason.OTHER_PROGRAM: _("A later click led to another program"),
         LossReason.OUTSIDE_WINDOW: _("Too long before the customer came"),
         LossReason.AFTER_CONVERSION: _("The customer was there before"),

@@ -11,17 +11,16 @@ from sqlalchemy.orm import Session
 from portal import jobs
 from portal.attribution import queries as attribution_queries
 from portal.attribution import service as attribution
-from portal.attribution.models import Attribution
 from portal.audit import service as audit
 from portal.commissions import queries
-from portal.commissions.calculation import RatedLine, Terms, rate_in_order
+from portal.commissions.calculation import RatedLine, rate_in_order
 from portal.commissions.models import Commission, CommissionKind
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
 from portal.kit.ids import new_id
 from portal.programs import queries as programs
 from portal.programs.definition import ProgramDefinition
-from portal.programs.queries import NoSuchProgram
+from portal.programs.models import ProgramVersion
 from portal.sales.models import Customer
 from portal.tiers import queries as tier_queries
 from portal.tiers import service as tiers
@@ -58,13 +57,19 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
         now: The date of adjustments.
     """
     enrollment = enrollments.get(session, enrollment_id, lock=True)
-    credited = attribution_queries.of_enrollment(session, enrollment_id)
+    credited = attribution_queries.of_enrollments(session, [enrollment_id])
     events = tier_queries.events_of(session, [enrollment_id])[enrollment_id]
+    versions = programs.versions_of(session, enrollment.program_id)
+    inputs = tier_queries.inputs_of(session, [enrollment_id])[enrollment_id]
     lines = rate_in_order(
         events,
-        terms={row.customer_id: _terms(row) for row in credited},
+        terms={row.customer_id: queries.terms_of(row.version) for row in credited},
+        later=[queries.terms_of(version) for version in versions],
         gates=enrollment.version.definition.gates,
         gate_history=enrollments.history(session, enrollment_id),
+        customers=tier_queries.customers_of(session, [enrollment_id])[enrollment_id],
+        tier_inputs=inputs,
+        as_of=now,
     )
     kept: dict[str, list[Commission]] = defaultdict(list)
     for row in queries.of_enrollment(session, enrollment_id):
@@ -72,7 +77,7 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
     settlement = _Settlement(
         session,
         enrollment,
-        {row.version.number: row.version_id for row in credited},
+        {version.number: version.id for version in versions},
         now,
     )
     for line in lines:
@@ -82,9 +87,10 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
     tiers.rebuild(
         session,
         enrollment,
-        definition=_definition_now(session, enrollment, now),
+        definition=_in_force(versions, now) or enrollment.version.definition,
         events=events,
         now=now,
+        inputs=inputs,
     )
     session.flush()  # The next recompute or close in this transaction reads the lines.
     return settlement.result
@@ -158,17 +164,11 @@ def freeze(
     return sorted(rows, key=lambda row: (row.occurred_at, row.id))
 
 
-def _terms(row: Attribution) -> Terms:
-    return Terms(definition=row.version.definition, number=row.version.number)
-
-
-def _definition_now(
-    session: Session, enrollment: Enrollment, now: datetime
-) -> ProgramDefinition:
-    try:
-        return programs.current_version(session, enrollment.program_id, now).definition
-    except NoSuchProgram:
-        return enrollment.version.definition
+def _in_force(
+    versions: Sequence[ProgramVersion], now: datetime
+) -> ProgramDefinition | None:
+    begun = [version for version in versions if version.effective_from <= now]
+    return begun[-1].definition if begun else None
 
 
 @dataclass(slots=True)

@@ -108,6 +108,9 @@ def line(commission_id: UUID) -> ResponseReturnValue:
     return render_template(
         "commissions/line.html",
         line=found,
+        credit=attribution_queries.credit_of(
+            session, found.customer_id, found.enrollment_id
+        ),
         definition=definition,
         rule=next((r for r in definition.rules if r.key == found.rule_key), None),
         related=[
@@ -168,19 +171,22 @@ def _story(
     sees_money: bool,
 ) -> list[dict[str, Any]]:
     """Return what happened with a customer, latest first, as rows of a timeline."""
+    own = view.attribution.enrollment_id
     decision = view.attribution.reasons
     steps: dict[object, dict[str, Any]] = {}
     for line in lines:
         step = _step(line) if sees_money else _step_without_money(line)
         steps.setdefault(line.refund_id or line.sale_id, step)
     steps["came"] = {"text": _("Came to the vendor"), "at": decision.converted_at}
-    if decision.winner is not None:
-        link = clicks[decision.winner.click_id].link_name
-        steps["click"] = {
-            "text": _("Clicked your link %(link)s", link=link),
-            "at": decision.winner.clicked_at,
-            "tone": "info",
-        }
+    # A partner never reads about the clicks of others, not even that there are any.
+    for winner in decision.winners:
+        for click in winner.clicks if winner.enrollment_id == own else ():
+            link = clicks[click.click_id].link_name
+            steps[click.click_id] = {
+                "text": _("Clicked your link %(link)s", link=link),
+                "at": click.clicked_at,
+                "tone": "info",
+            }
     return sorted(steps.values(), key=lambda step: step["at"], reverse=True)
 
 

@@ -2,12 +2,14 @@
 
 from flask_babel import gettext
 
+from portal.attribution.splitting import share_bps
 from portal.commissions.calculation import Formats, Step, sentence_of, steps_of
 from portal.commissions.models import Commission
 from portal.commissions.rules import masked_customer
 from portal.kit.ids import public_id
 from portal.kit.money import Money
-from portal.programs.definition import BandMode, ProgramDefinition, Rule
+from portal.programs.definition import ProgramDefinition, Rule
+from portal.programs.sentences import rule_sentences
 from portal.sales.models import Customer
 from portal.web.formats import date_text, format_money, money_text, percent_bps
 
@@ -48,32 +50,25 @@ def customer_label(customer: Customer) -> str:
     return masked_customer(customer.name, customer.email, public_id("cus", customer.id))
 
 
-def rule_in_words(
-    rule: Rule, definition: ProgramDefinition, formats: Formats = FORMATS
-) -> list[str]:
-    """Return what a rule pays, one sentence for each band or level."""
-    _ = formats.gettext
-    if rule.rate_bps_by_tier and definition.tiers:
-        return [
-            _(
-                "%(rate)s on the level %(level)s",
-                rate=formats.rate(rule.rate_bps_by_tier[level.key]),
-                level=level.name,
-            )
-            for level in definition.tiers.levels
-        ]
-    if len(rule.bands) == 1:
-        return [_("%(rate)s of net sales", rate=formats.rate(rule.bands[0].rate_bps))]
-    message = (
-        _("%(rate)s of all net sales once they reach %(low)s")
-        if rule.mode is BandMode.WHOLE
-        else _("%(rate)s of the net sales from %(low)s on")
-    )
-    return [
-        message
-        % {
-            "rate": formats.rate(band.rate_bps),
-            "low": formats.money(band.from_minor, definition.currency),
-        }
-        for band in rule.bands
+def share_text(weight: int, of_weight: int) -> str:
+    """Return a share of a customer as a percentage, such as `40%` or `33.33%`."""
+    return percent_bps(share_bps(weight, of_weight))
+
+
+def rule_in_words(rule: Rule, definition: ProgramDefinition) -> list[str]:
+    """Return what a rule pays, in the sentences of the program's page.
+
+    Rates by level are listed level by level, so that a line shows which one it is.
+    """
+    said = rule_sentences(rule, definition)
+    if not (rule.rate_bps_by_tier and definition.tiers):
+        return said
+    by_level = [
+        gettext(
+            "%(rate)s on the level %(level)s",
+            rate=percent_bps(rule.rate_bps_by_tier[level.key]),
+            level=level.name,
+        )
+        for level in definition.tiers.levels
     ]
+    return said + by_level

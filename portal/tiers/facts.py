@@ -5,10 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from portal.programs.definition import DealSource, Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFact:
+    """One line of a sale.
+
+    Attributes:
+        net_minor: What was paid for it, after discount and without tax.
+        product: The vendor's name of the product; none if it is not known.
+        units: Seats or pieces.
+        discount_minor: By how much a discount lowered it, without tax.
+        tax_minor: The tax on it.
+        cost_minor: What it cost the vendor; none if it is not known.
+    """
+
+    net_minor: int
+    product: str | None = None
+    units: int = 1
+    discount_minor: int = 0
+    tax_minor: int = 0
+    cost_minor: int | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleFact:
-    """A paid order of a customer.
+    """A paid order of a customer, or a lead, click or subscriber that is paid for.
 
     Attributes:
         id: The sale.
@@ -16,8 +39,14 @@ class SaleFact:
             instant, because it does not depend on which of them arrived first.
         customer_id: Who bought.
         currency: In which currency.
-        net_minor: What was paid without tax, before refunds.
+        net_minor: What was paid without tax, before refunds. Of a lead or a click, the
+            price agreed for it; of one without a price, 1, so that it can be returned.
         occurred_at: When it was paid.
+        items: Its lines; they add up to `net_minor`. Empty: one line, about which
+            nothing more is known.
+        country: Where the customer is, an ISO 3166 code; none if it is not known.
+        source: What the partner had to do with it.
+        trigger: What kind of fact it is.
     """
 
     id: UUID
@@ -26,10 +55,21 @@ class SaleFact:
     currency: str
     net_minor: int
     occurred_at: datetime
+    items: tuple[ItemFact, ...] = ()
+    country: str | None = None
+    source: DealSource = DealSource.SOURCED
+    trigger: Trigger = Trigger.SALE
 
     def __post_init__(self) -> None:
         if self.net_minor < 0:
             raise ValueError(f"sale {self.reference} has a net of {self.net_minor}")
+        if self.items and sum(item.net_minor for item in self.items) != self.net_minor:
+            raise ValueError(f"the lines of sale {self.reference} do not add up")
+
+    @property
+    def lines(self) -> tuple[ItemFact, ...]:
+        """The lines; one for the whole where nothing is known about lines."""
+        return self.items or (ItemFact(net_minor=self.net_minor),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +157,65 @@ def in_order(sales: Iterable[SaleFact], refunds: Iterable[RefundFact]) -> list[E
             )
         )
     return events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFact:
+    """What became of a customer.
+
+    Attributes:
+        left_at: When it stopped being a customer; none while it is one.
+        unmanaged_from: Since when the partner no longer looks after it; none while
+            it does.
+    """
+
+    left_at: datetime | None = None
+    unmanaged_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierFact:
+    """A value about a partner that holds from a moment on, such as a rating.
+
+    Attributes:
+        fact: Which value, as `Requirement.fact` names it.
+        value: The value.
+        at: From when on.
+    """
+
+    fact: str
+    value: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierOverride:
+    """A level that staff set by hand.
+
+    Attributes:
+        level: The key of the level.
+        from_at: From when on.
+        until_at: When it ends; none while nobody ended it.
+    """
+
+    level: str
+    from_at: datetime
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierInputs:
+    """What decides a level besides sales.
+
+    Attributes:
+        joined_at: When the partner joined; its tier duty runs from then.
+        facts: Recorded values, in any order.
+        overrides: Levels set by hand, in any order.
+    """
+
+    joined_at: datetime | None = None
+    facts: tuple[TierFact, ...] = ()
+    overrides: tuple[TierOverride, ...] = ()
 
 
 def _left(sale: SaleFact, refunded_minor: int) -> int:

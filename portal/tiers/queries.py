@@ -5,17 +5,25 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
-from portal.attribution.models import Attribution
+from portal.certification.models import Certificate
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
 from portal.programs import queries as programs
 from portal.programs.definition import ProgramDefinition
-from portal.sales.models import Refund, Sale
-from portal.tiers.facts import Event, RefundFact, SaleFact, in_order
-from portal.tiers.models import TierChange
-from portal.tiers.rules import Progress, Standing, progress, timeline
+from portal.tiers.certificates import Holding, counted
+from portal.tiers.facts import (
+    Event,
+    TierFact,
+    TierInputs,
+    TierOverride,
+)
+from portal.tiers.loading import customers_of as customers_of  # noqa: PLC0414 - a face
+from portal.tiers.loading import events_of as events_of  # noqa: PLC0414 - a face
+from portal.tiers.models import LevelOverride, RecordedFact, TierChange
+from portal.tiers.progress import Progress, progress
+from portal.tiers.rules import Standing, Timeline, timeline
 
 LOOK_AHEAD = timedelta(days=30)
 
@@ -28,7 +36,7 @@ class TierView:
         enrollment: The enrollment.
         definition: The program in force now.
         progress: The level and the way to the next; none in a program without tiers.
-        soon: Where the enrollment stands in 30 days if nothing is sold or refunded.
+        soon: Where the enrollment stands in 30 days if nothing else happens.
         history: The levels held, newest first.
     """
 
@@ -58,69 +66,156 @@ def current_tier(session: Session, enrollment_id: UUID) -> str | None:
     )
 
 
-def events_of(
+def inputs_of(
     session: Session, enrollment_ids: Sequence[UUID]
-) -> dict[UUID, list[Event]]:
-    """Return the sales and refunds credited to each enrollment, in order."""
-    sales: dict[UUID, list[SaleFact]] = defaultdict(list)
-    refunds: dict[UUID, list[RefundFact]] = defaultdict(list)
-    sale_rows = session.execute(
-        select(
-            Enrollment.id,
-            Sale.id,
-            Sale.external_id,
-            Sale.customer_id,
-            Sale.currency,
-            Sale.net_minor,
-            Sale.occurred_at,
-        )
-        .join(Attribution, Attribution.customer_id == Sale.customer_id)
-        .join(Enrollment, Enrollment.id == Attribution.enrollment_id)
-        .where(Enrollment.id.in_(enrollment_ids))
+) -> dict[UUID, TierInputs]:
+    """Return what decides the level of each enrollment besides sales.
+
+    The number of certificates that the partner's people hold is among the facts. Of
+    two values recorded for the same moment the one recorded last counts.
+    """
+    joined: dict[UUID, datetime] = dict(
+        session.execute(
+            select(Enrollment.id, Enrollment.joined_at).where(
+                Enrollment.id.in_(enrollment_ids)
+            )
+        ).all()
     )
-    for owner, key, reference, customer_id, currency, net, occurred_at in sale_rows:
-        sales[owner].append(
-            SaleFact(
-                id=key,
-                reference=reference,
-                customer_id=customer_id,
-                currency=currency,
-                net_minor=net,
-                occurred_at=occurred_at,
+    facts: dict[UUID, dict[tuple[str, datetime], int]] = defaultdict(dict)
+    for row in session.scalars(
+        select(RecordedFact)
+        .where(RecordedFact.enrollment_id.in_(enrollment_ids))
+        .order_by(RecordedFact.recorded_at, RecordedFact.id)
+    ):
+        facts[row.enrollment_id][row.fact, row.from_at] = row.value
+    overrides: dict[UUID, list[TierOverride]] = defaultdict(list)
+    for override in session.scalars(
+        select(LevelOverride)
+        .where(LevelOverride.enrollment_id.in_(enrollment_ids))
+        .order_by(LevelOverride.from_at, LevelOverride.id)
+    ):
+        overrides[override.enrollment_id].append(
+            TierOverride(
+                level=override.level,
+                from_at=override.from_at,
+                until_at=override.stops_at,
             )
         )
-    refund_rows = session.execute(
+    held = _holdings(session, enrollment_ids)
+    return {
+        key: TierInputs(
+            joined_at=joined_at,
+            facts=(
+                *(
+                    TierFact(fact=fact, value=value, at=at)
+                    for (fact, at), value in facts[key].items()
+                ),
+                *counted(held[key], joined_at=joined_at),
+            ),
+            overrides=tuple(overrides[key]),
+        )
+        for key, joined_at in joined.items()
+    }
+
+
+def _holdings(
+    session: Session, enrollment_ids: Sequence[UUID]
+) -> dict[UUID, list[Holding]]:
+    held: dict[UUID, list[Holding]] = defaultdict(list)
+    rows = session.execute(
         select(
             Enrollment.id,
-            Refund.id,
-            Refund.external_id,
-            Refund.sale_id,
-            Refund.net_minor,
-            Refund.occurred_at,
+            Certificate.user_id,
+            Certificate.certification_id,
+            Certificate.issued_at,
+            Certificate.expires_at,
+            Certificate.revoked_at,
         )
-        .join(Sale, Sale.id == Refund.sale_id)
-        .join(Attribution, Attribution.customer_id == Sale.customer_id)
-        .join(Enrollment, Enrollment.id == Attribution.enrollment_id)
+        .join(Certificate, Certificate.partner_id == Enrollment.partner_id)
         .where(Enrollment.id.in_(enrollment_ids))
     )
-    for owner, key, reference, sale_id, net, occurred_at in refund_rows:
-        refunds[owner].append(
-            RefundFact(
-                id=key,
-                reference=reference,
-                sale_id=sale_id,
-                net_minor=net,
-                occurred_at=occurred_at,
+    for key, user_id, exam_id, issued_at, expires_at, revoked_at in rows:
+        held[key].append(
+            Holding(
+                what=(user_id, exam_id),
+                from_at=issued_at,
+                until_at=min(expires_at, revoked_at or expires_at),
             )
         )
-    return {key: in_order(sales[key], refunds[key]) for key in enrollment_ids}
+    return held
+
+
+def facts_of(session: Session, enrollment_id: UUID) -> Sequence[RecordedFact]:
+    """Return what was recorded about an enrollment and by whom, newest first."""
+    return session.scalars(
+        select(RecordedFact)
+        .where(RecordedFact.enrollment_id == enrollment_id)
+        .options(joinedload(RecordedFact.recorded_by))
+        .order_by(RecordedFact.from_at.desc(), RecordedFact.id.desc())
+    ).all()
+
+
+def overrides_of(session: Session, enrollment_id: UUID) -> Sequence[LevelOverride]:
+    """Return the levels that staff set for an enrollment, newest first."""
+    return session.scalars(
+        select(LevelOverride)
+        .where(LevelOverride.enrollment_id == enrollment_id)
+        .options(joinedload(LevelOverride.set_by), joinedload(LevelOverride.ended_by))
+        .order_by(LevelOverride.from_at.desc(), LevelOverride.id.desc())
+    ).all()
+
+
+def override(
+    session: Session, enrollment_id: UUID, override_id: UUID
+) -> LevelOverride | None:
+    """Return one override of an enrollment, if there is one of that id."""
+    return session.scalar(
+        select(LevelOverride).where(
+            LevelOverride.enrollment_id == enrollment_id,
+            LevelOverride.id == override_id,
+        )
+    )
 
 
 def of_partner(session: Session, partner_id: UUID, *, now: datetime) -> list[TierView]:
     """Return where the partner stands in each of its programs."""
-    own = enrollments.of_partner(session, partner_id)
+    return _views(session, enrollments.of_partner(session, partner_id), now)
+
+
+def of_enrollment(
+    session: Session, enrollment: Enrollment, *, now: datetime
+) -> TierView:
+    """Return where one enrollment stands.
+
+    Args:
+        session: The session to read from.
+        enrollment: The enrollment, with its version.
+        now: When.
+    """
+    return _views(session, [enrollment], now)[0]
+
+
+def ruled_by(
+    session: Session, enrollment: Enrollment, *, now: datetime
+) -> ProgramDefinition:
+    """Return the terms whose levels an enrollment has at `now`.
+
+    They are those of the program in force, and of the version that the partner joined
+    under where none is.
+    """
+    current = {
+        version.program_id: version.definition
+        for version in programs.all_current(session, now)
+    }
+    return current.get(enrollment.program_id, enrollment.version.definition)
+
+
+def _views(
+    session: Session, own: Sequence[Enrollment], now: datetime
+) -> list[TierView]:
     keys = [enrollment.id for enrollment in own]
     events = events_of(session, keys)
+    inputs = inputs_of(session, keys)
     current = {
         version.program_id: version.definition
         for version in programs.all_current(session, now)
@@ -138,8 +233,9 @@ def of_partner(session: Session, partner_id: UUID, *, now: datetime) -> list[Tie
             enrollment,
             current.get(enrollment.program_id, enrollment.version.definition),
             events[enrollment.id],
+            inputs[enrollment.id],
             histories[enrollment.id],
-            now,
+            now=now,
         )
         for enrollment in own
     ]
@@ -149,22 +245,28 @@ def _view(
     enrollment: Enrollment,
     definition: ProgramDefinition,
     events: Sequence[Event],
+    inputs: TierInputs,
     rows: Sequence[TierChange],
+    *,
     now: datetime,
 ) -> TierView:
-    today = _standing(definition, events, now)
+    today = _line(definition, events, inputs, now)
+    soon = _line(definition, events, inputs, now + LOOK_AHEAD)
     return TierView(
         enrollment=enrollment,
         definition=definition,
-        progress=progress(definition, today.value) if today else None,
-        soon=_standing(definition, events, now + LOOK_AHEAD),
+        progress=progress(definition, today, inputs=inputs, now=now) if today else None,
+        soon=soon.final if soon else None,
         history=rows,
     )
 
 
-def _standing(
-    definition: ProgramDefinition, events: Sequence[Event], until: datetime
-) -> Standing | None:
+def _line(
+    definition: ProgramDefinition,
+    events: Sequence[Event],
+    inputs: TierInputs,
+    until: datetime,
+) -> Timeline | None:
     if definition.tiers is None:
         return None
     return timeline(
@@ -173,4 +275,5 @@ def _standing(
         currency=definition.currency,
         zone=definition.zone,
         until=until,
-    ).final
+        inputs=inputs,
+    )

@@ -1,7 +1,8 @@
 """Spans of a calendar in a program's time zone. Pure."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -32,8 +33,32 @@ def span_of(kind: str, moment: datetime, zone: ZoneInfo) -> Span:
     Raises:
         KeyError: `kind` is none of these.
     """
-    months = _MONTHS[kind]
     day = moment.astimezone(zone).date()
+    return _span(kind, day.year, day.month, zone)
+
+
+def program_year_of(moment: datetime, zone: ZoneInfo, begins: str) -> Span:
+    """Return the year in which `moment` lies, where years begin on `begins`.
+
+    Args:
+        moment: The instant.
+        zone: The program's time zone.
+        begins: A month and a day, as `03-01`.
+    """
+    day = moment.astimezone(zone).date()
+    month, first = (int(part) for part in begins.split("-"))
+    year = day.year - ((day.month, day.day) < (month, first))
+    return Span(
+        label=f"{year}-{begins}",
+        starts_at=datetime(year, month, first, tzinfo=zone).astimezone(UTC),
+        ends_at=datetime(year + 1, month, first, tzinfo=zone).astimezone(UTC),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _span(kind: str, year: int, month: int, zone: ZoneInfo) -> Span:
+    months = _MONTHS[kind]
+    day = date(year, month, 1)
     first = day.month - (day.month - 1) % months
     labels = {
         "month": f"{day:%Y-%m}",
@@ -46,3 +71,15 @@ def span_of(kind: str, moment: datetime, zone: ZoneInfo) -> Span:
         starts_at=month_start(date(day.year, first, 1), zone),
         ends_at=month_start(after, zone),
     )
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return the instant at which `day` begins in `zone`."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def a_year_later(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return what `add_months` returns for twelve months, ten times as fast."""
+    local = moment.astimezone(zone)
+    day = 28 if (local.month, local.day) == (2, 29) else local.day
+    return local.replace(year=local.year + 1, day=day, fold=0).astimezone(UTC)

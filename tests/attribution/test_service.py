@@ -47,7 +47,8 @@ def test_the_last_click_of_the_visitor_gets_the_credit(session: Session) -> None
     assert row.version_id == older.version.id
     assert reasons(row) == [LossReason.OLDER_CLICK]
     assert events(session) == ["attribution.decided"]
-    assert queries.in_program(session, customer.id, row.program_id) is row
+    assert queries.in_program(session, customer.id, row.program_id) == [row]
+    assert (row.weight, row.of_weight, row.is_shared) == (1, 1, False)
 
 
 def test_deciding_again_changes_nothing_even_after_another_click(
@@ -116,7 +117,7 @@ def test_a_customer_earns_in_one_program(session: Session) -> None:
     lost = found[story.enrollment.program_id]
     assert lost.enrollment_id is None
     assert reasons(lost) == [LossReason.OTHER_PROGRAM]
-    assert queries.of_enrollment(session, rival.enrollment.id) == [
+    assert queries.of_enrollments(session, [rival.enrollment.id]) == [
         found[rival.enrollment.program_id]
     ]
 
@@ -166,6 +167,7 @@ def test_a_click_that_does_not_count_loses_with_its_reason(
     (row,) = service.attribute(session, customer, now=NOW)
 
     assert (row.enrollment_id, row.click_id) == (None, None)
+    assert (row.weight, row.of_weight, row.is_shared) == (0, 1, False)
     assert reasons(row) == [reason]
 
 

@@ -24,6 +24,7 @@ def sale(
     *,
     customer: str = "c",
     currency: str = "USD",
+    **more: Any,  # noqa: ANN401 - any other part of a sale
 ) -> SaleFact:
     return SaleFact(
         id=key(name),
@@ -32,6 +33,7 @@ def sale(
         currency=currency,
         net_minor=net_minor,
         occurred_at=at(when) if isinstance(when, str) else when,
+        **more,
     )
 
 
@@ -58,12 +60,12 @@ def rule(**parts: object) -> dict[str, Any]:
     """Return a rule of 20 % for life unless `parts` says otherwise."""
     given: dict[str, Any] = {"key": "share", "title": "Your share", **parts}
     if "rate_bps_by_tier" not in given:
-        given.setdefault("bands", [{"from_minor": 0, "rate_bps": 2000}])
+        given.setdefault("bands", [{"from_value": 0, "rate_bps": 2000}])
     return given
 
 
 def bands(*pairs: tuple[int, int]) -> list[dict[str, int]]:
-    return [{"from_minor": low, "rate_bps": rate} for low, rate in pairs]
+    return [{"from_value": low, "rate_bps": rate} for low, rate in pairs]
 
 
 def terms(

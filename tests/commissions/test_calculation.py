@@ -170,8 +170,8 @@ class TestWindows:
 
     def test_a_window_below_nothing_is_refused(self) -> None:
         scale = Scale(
-            bands=(Band(from_minor=0, rate_bps=100),),
-            mode=BandMode.MARGINAL,
+            bands=(Band(from_value=0, rate_bps=100),),
+            modes=(BandMode.MARGINAL,),
             rounding=Rounding.DOWN,
         )
 
@@ -279,7 +279,7 @@ class TestGates:
     ) -> list[RatedLine]:
         gate = Gate.model_validate({**GATE, "sales_while_unmet": consequence})
         sold = sale("a", "2026-03-10", 1_000)
-        program = definition(rules=[rule()], hold_days=hold_days)
+        program = definition(rules=[rule()], hold={"days": hold_days})
         return rate(
             [sold],
             [refund("r", sold, "2026-03-12", 500)],
@@ -337,7 +337,7 @@ class TestHold:
         soon = refund("r1", sold, "2026-03-05", 100)
         late = refund("r2", sold, "2026-05-05", 100)
 
-        lines = rate_all([sold], [soon, late], hold_days=30)
+        lines = rate_all([sold], [soon, late], hold={"days": 30})
 
         assert [line.clears_at for line in lines] == [
             at("2026-03-31"),
@@ -350,47 +350,63 @@ def test_a_line_carries_its_trace_as_data() -> None:
     monthly = rule(window="month", bands=STEPS, duration_months=36)
     sales = [sale("a", "2026-03-01", 4_950_000), sale("b", "2026-03-02", 100_000)]
 
-    line = rate_all(sales, rules=[monthly], hold_days=30)[1]
+    line = rate_all(sales, rules=[monthly], hold={"days": 30})[1]
 
     assert line.key == f"sale:{key('b')}/share"
     assert line.trace == {
         "rule": {"key": "share", "title": "Your share"},
         "version": 1,
         "outcome": "rated",
+        "pays_for": "sale",
         "measure": "net_sales",
         "currency": "USD",
         "kind": "sale",
         "base_minor": 100_000,
         "base_currency": "USD",
         "sale_net_minor": 100_000,
-        "window": {"kind": "month", "label": "2026-03"},
-        "before_minor": 4_950_000,
-        "after_minor": 5_050_000,
+        "step": 100_000,
+        "window": {
+            "kind": "month",
+            "label": "2026-03",
+            "per": "partner",
+            "months": None,
+        },
+        "before_value": 4_950_000,
+        "after_value": 5_050_000,
+        "picked": None,
         "mode": "marginal",
         "bands": [
             {
-                "from_minor": 0,
-                "to_minor": 5_000_000,
+                "from_value": 0,
+                "to_value": 5_000_000,
                 "rate_bps": 500,
-                "part_minor": 50_000,
+                "each_minor": None,
+                "flat_minor": None,
+                "part": 50_000,
             },
             {
-                "from_minor": 5_000_000,
-                "to_minor": 10_000_000,
+                "from_value": 5_000_000,
+                "to_value": 10_000_000,
                 "rate_bps": 700,
-                "part_minor": 50_000,
+                "each_minor": None,
+                "flat_minor": None,
+                "part": 50_000,
             },
         ],
         "tier": None,
+        "multiplier_bps": None,
         "commission_before_minor": 247_500,
         "commission_after_minor": 253_500,
         "amount_minor": 6_000,
+        "over_cap_minor": 0,
         "rounding": "half_away",
+        "rounding_per": "window",
         "month": 1,
         "months": 36,
         "earns_until": "2029-03-01T00:00:00+00:00",
         "gate": None,
         "gate_opened_at": None,
+        "left_at": None,
         "sold_at": "2026-03-02T00:00:00+00:00",
         "occurred_at": "2026-03-02T00:00:00+00:00",
         "clears_at": "2026-04-01T00:00:00+00:00",
@@ -404,11 +420,11 @@ def test_a_band_of_a_whole_total_is_left_and_entered() -> None:
     moved = scale.change(4_999_999, 5_000_000)
     stayed = scale.change(5_000_000, 5_000_001)
 
-    assert [(part.rate_bps, part.part_minor) for part in moved] == [
+    assert [(part.rate_bps, part.part) for part in moved] == [
         (500, -4_999_999),
         (700, 5_000_000),
     ]
-    assert [(part.rate_bps, part.part_minor) for part in stayed] == [(700, 1)]
+    assert [(part.rate_bps, part.part) for part in stayed] == [(700, 1)]
 
 
 def test_nothing_happened_is_no_line() -> None:

@@ -249,7 +249,7 @@ class TestRecompute:
         with count_queries() as statements:
             story.recompute()
 
-        assert len(statements) == 12
+        assert len(statements) == 21
         assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
     def test_the_history_of_tiers_is_rebuilt(self, session: Session) -> None:
@@ -283,7 +283,7 @@ class TestRecompute:
 
 class TestFreeze:
     def test_what_cleared_before_the_end_is_frozen(self, session: Session) -> None:
-        story = Story(session, a_version(hold_days=30))
+        story = Story(session, a_version(hold={"days": 30}))
         customer = story.credited()
         story.sale(customer, NOW - 40 * DAY)
         story.sale(customer, NOW - 30 * DAY)
@@ -413,7 +413,7 @@ class TestCustomerChanged:
 
 class TestQueries:
     def test_what_is_open_is_told_apart(self, session: Session) -> None:
-        story = Story(session, a_version(hold_days=30))
+        story = Story(session, a_version(hold={"days": 30}))
         customer = story.credited()
         story.sale(customer, NOW - 80 * DAY, 100)
         story.recompute()
@@ -448,7 +448,7 @@ class TestQueries:
     def test_lines_are_found_by_state(
         self, session: Session, state: CommissionState, amounts: list[int]
     ) -> None:
-        story = Story(session, a_version(hold_days=30))
+        story = Story(session, a_version(hold={"days": 30}))
         customer = story.credited()
         story.sale(customer, NOW - 80 * DAY, 100)
         story.recompute()

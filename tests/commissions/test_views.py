@@ -41,7 +41,7 @@ def _public(key: UUID, prefix: str = "cus") -> str:
 def story(session: Session) -> Story:
     """A sale of a year ago on a statement, and one refunded in part in the hold."""
     now = utc_now()
-    story = Story(session, a_version(hold_days=30))
+    story = Story(session, a_version(hold={"days": 30}))
     customer = story.credited(
         first_seen_at=now - 400 * DAY, external_id="cus_shown", name="Braun Labs"
     )
@@ -196,7 +196,7 @@ class TestLine:
         assert f"of $200.00 refunded, customer month {month} of 36." in shown
         assert month == 13
         assert "Your commission: the difference" in shown
-        assert "20% of net sales" in shown
+        assert "You earn 20% of what your customer pays, without tax" in shown
         assert "Sales of a customer earn for 36 months" in shown
         assert "20% of $600.00" in shown  # the line that it takes back from
 
@@ -214,8 +214,9 @@ class TestLine:
             address = f"/app/earnings/{newest(story).public_id}"
             shown.append(page(sign_in(story.user()), address))
 
-        assert "20% of the net sales from $500.00 on" in shown[0]
-        assert "20% of all net sales once they reach $500.00" in shown[1]
+        assert "10% from the start and 20% from $500.00" in shown[0]
+        assert "Each rate counts for the part above its amount." in shown[0]
+        assert "The highest rate that is reached counts for all of it." in shown[1]
         assert "25% on the level Starter" in shown[2]
 
     def test_another_partners_line_is_no_such_page(
@@ -310,7 +311,7 @@ class TestCustomers:
         self, story: Story, session: Session, sign_in: SignIn
     ) -> None:
         row = session.scalars(select(Attribution)).one()
-        row.decision = row.decision | {"winner": None}
+        row.decision = row.decision | {"winners": []}
         session.flush()
 
         shown = page(
@@ -434,7 +435,7 @@ class TestStaff:
         client = sign_in(UserFactory.create(finance=True))
         address = f"/admin/commissions/{newest(story).public_id}"
         row = session.scalars(select(Attribution)).one()
-        row.decision = row.decision | {"winner": None}
+        row.decision = row.decision | {"winners": []}
         session.flush()
 
         without_winner = page(client, address)

@@ -10,6 +10,7 @@ import yaml
 from portal.attribution.rules import Candidate, decide
 from portal.commissions.calculation import SaleFact, rate
 from portal.kit.clock import add_months
+from portal.programs.definition import DealSource
 from portal.programs.documents import preset
 from portal.programs.rules import milli_points, payout_date
 from tests.commissions.facts import definition, key, sale, terms
@@ -90,9 +91,9 @@ def test_a_row_of_the_published_tables_brings_the_points_it_says(
 
     points = sum(
         milli_points(
-            tiers.model_copy(update={"milli_points_per_100": per_100}), net, "USD"
+            tiers, net, "USD", source=DealSource(source), country=row.get("country")
         )
-        for per_100, net in row["parts"]
+        for source, net in row["parts"]
     )
 
     assert points == row["milli_points"]

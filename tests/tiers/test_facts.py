@@ -2,8 +2,8 @@ from itertools import permutations
 
 import pytest
 
-from portal.tiers.facts import first_sales, in_order
-from tests.commissions.facts import key, refund, sale
+from portal.tiers.facts import ItemFact, first_sales, in_order
+from tests.tiers.facts import key, refund, sale
 
 SALE = sale("in_1", "2026-03-01", 10_000)
 
@@ -84,3 +84,15 @@ def test_the_first_sale_of_a_customer_is_the_first_that_brought_money() -> None:
 def test_a_negative_sale_is_refused() -> None:
     with pytest.raises(ValueError, match="in_9"):
         sale("in_9", "2026-03-01", -1)
+
+
+def test_lines_that_do_not_add_up_to_the_sale_are_refused() -> None:
+    with pytest.raises(ValueError, match="in_9 do not add up"):
+        sale("in_9", "2026-03-01", 100, items=(ItemFact(net_minor=99),))
+
+
+def test_a_sale_without_lines_has_one_for_the_whole() -> None:
+    item = ItemFact(net_minor=100, product="Seats", units=4)
+
+    assert sale("in_9", "2026-03-01", 100).lines == (ItemFact(net_minor=100),)
+    assert sale("in_9", "2026-03-01", 100, items=(item,)).lines == (item,)

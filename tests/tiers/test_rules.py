@@ -2,45 +2,29 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.programs.definition import Tiers
+from portal.programs.definition import Tiers, Trigger
 from portal.programs.documents import preset
-from portal.tiers.facts import RefundFact, SaleFact, in_order
-from portal.tiers.rules import ChangeReason, Timeline, progress, timeline
-from tests.commissions.facts import at, definition, key, refund, rule, sale
+from portal.tiers.facts import SaleFact
+from portal.tiers.rules import ChangeReason
+from tests.tiers.facts import (
+    at,
+    by_hand,
+    key,
+    line_of,
+    moves,
+    recorded,
+    refund,
+    sale,
+    tiers,
+)
 
-UTC = ZoneInfo("UTC")
-
-
-def tiers(metric: str, window: str, *bounds: int, **more: object) -> Tiers:
-    levels = [
-        {"key": f"l{number}", "name": f"Level {number}", "from_value": bound}
-        for number, bound in enumerate(bounds)
-    ]
-    return Tiers.model_validate(
-        {"metric": metric, "window": window, "levels": levels, **more}
-    )
-
-
-def line_of(
-    levels: Tiers,
-    sales: list[SaleFact],
-    refunds: list[RefundFact] | None = None,
-    until: str | None = None,
-) -> Timeline:
-    return timeline(
-        levels,
-        in_order(sales, refunds or []),
-        currency="USD",
-        zone=UTC,
-        until=at(until) if until else None,
-    )
-
-
-def moves(line: Timeline) -> list[tuple[str, str, ChangeReason]]:
-    return [
-        (f"{change.from_at:%Y-%m-%d}", change.level.key, change.reason)
-        for change in line.changes
-    ]
+BERLIN = ZoneInfo("Europe/Berlin")
+POINTS = {
+    "milli_per_100": {"sourced": 5_000, "assisted": 3_000, "managed": 1_000},
+    "growth_countries": ["BR"],
+    "growth_multiplier": 2,
+    "minor_per_100": {"EUR": 8_800, "JPY": 14_400},
+}
 
 
 def test_the_sale_that_reaches_a_level_is_counted_in() -> None:
@@ -140,7 +124,9 @@ def test_sales_in_another_currency_bring_no_amount() -> None:
 
 
 def test_points_come_from_net_sales_in_thousandths() -> None:
-    levels = tiers("points", "life", 0, 50_000, milli_points_per_100=5_000)
+    levels = tiers(
+        "points", "life", 0, 50_000, points={"milli_per_100": {"sourced": 5_000}}
+    )
 
     line = line_of(levels, [sale("a", "2026-01-01", 100_000)])
 
@@ -169,26 +155,448 @@ def test_leaving_and_reaching_a_level_at_one_moment_is_no_move() -> None:
     assert moves(line) == [("2026-01-05", "l1", ChangeReason.SALE)]
 
 
-def test_progress_says_what_is_missing_and_what_the_next_level_is_worth() -> None:
-    program = preset("monday-affiliate")
-
-    at_five, at_top = progress(program, 5), progress(program, 40)
-
-    assert at_five is not None
-    assert at_five.next_level is not None
-    assert (at_five.level.key, at_five.next_level.key) == ("starter", "growth")
-    assert (at_five.target, at_five.missing) == (6, 1)
-    assert [(w.rate_bps, w.next_rate_bps) for w in at_five.worth] == [(2_500, 5_000)]
-    assert at_top is not None
-    assert (at_top.next_level, at_top.missing, at_top.worth) == (None, 0, ())
+def points_of(*sales: SaleFact) -> int:
+    return line_of(tiers("points", "life", 0, points=POINTS), [*sales]).final.value
 
 
-def test_rules_without_a_rate_by_level_are_not_worth_more_on_the_next() -> None:
-    found = progress(preset("hubspot-solutions-partner"), 0)
+@pytest.mark.parametrize(
+    ("source", "home", "growth"),
+    [
+        ("sourced", 50_000, 100_000),
+        ("assisted", 30_000, 60_000),
+        ("managed", 10_000, 20_000),
+    ],
+)
+def test_points_depend_on_what_the_partner_did_and_on_the_market(
+    source: str, home: int, growth: int
+) -> None:
+    def of(country: str | None) -> int:
+        return points_of(
+            sale("a", "2026-01-01", 100_000, source=source, country=country)
+        )
 
-    assert found is not None
-    assert found.worth == ()
+    assert (of(None), of("US"), of("BR")) == (home, home, growth)
 
 
-def test_a_program_without_tiers_has_no_progress() -> None:
-    assert progress(definition(tiers=None, rules=[rule()]), 5) is None
+def test_points_of_all_sources_add_up() -> None:
+    sales = [
+        sale("a", "2026-01-01", 65_000),
+        sale("b", "2026-01-02", 125_000, source="assisted"),
+        sale("c", "2026-01-03", 900_000, source="managed"),
+    ]
+
+    assert points_of(*sales) == 160_000
+
+
+def test_points_in_another_currency_follow_its_own_hundred() -> None:
+    assert points_of(sale("a", "2026-01-01", 8_800, currency="EUR")) == 5_000
+    assert points_of(sale("a", "2026-01-01", 14_400, currency="JPY")) == 5_000
+    assert points_of(sale("a", "2026-01-01", 99_999, currency="GBP")) == 0
+
+
+def test_fractions_of_points_add_up_before_they_are_cut() -> None:
+    cents = [
+        sale(f"s{n}", f"2026-01-{n:02}", 1, currency=currency)
+        for n, currency in enumerate(["USD", "EUR", "USD", "EUR"], start=1)
+    ]
+
+    # 2 x 0.5 + 2 x 5000/8800 thousandths are 2.13; cut one by one they are 0.
+    assert points_of(*cents) == 2
+
+
+def test_a_source_without_points_brings_none() -> None:
+    levels = tiers("points", "life", 0, points={"milli_per_100": {"sourced": 5_000}})
+
+    line = line_of(levels, [sale("a", "2026-01-01", 100_000, source="managed")])
+
+    assert line.final.value == 0
+
+
+def test_a_level_may_need_points_from_own_customers_besides_all_points() -> None:
+    need = {"metric": "sourced_points", "at_least": 20_000}
+    levels = tiers("points", "life", 0, 50_000, points=POINTS, l1={"requires": [need]})
+    managed = sale("a", "2026-01-01", 1_000_000, source="managed")
+    own = sale("b", "2026-01-02", 40_000)
+
+    line = line_of(levels, [managed, own])
+
+    assert [line.at_sale[key(n)].level.key for n in "ab"] == ["l0", "l1"]
+
+
+def marketplace() -> Tiers:
+    """The app marketplace of section 3: revenue, rating (tenths), hours to answer."""
+    return tiers(
+        "net_sales",
+        "rolling_12_months",
+        0,
+        7_500_000,
+        30_000_000,
+        100_000_000,
+        l1={"requires": [_rating(40), _hours(48)]},
+        l2={"requires": [_rating(40), _hours(24)]},
+        l3={"requires": [_rating(45), _hours(24)]},
+    )
+
+
+def _rating(at_least: int) -> dict[str, object]:
+    return {"metric": "fact", "fact": "rating", "at_least": at_least}
+
+
+def _hours(below: int) -> dict[str, object]:
+    return {"metric": "fact", "fact": "answer-hours", "below": below}
+
+
+@pytest.mark.parametrize(
+    ("rating", "hours", "level"),
+    [(44, 12, "l2"), (45, 23, "l3"), (45, 24, "l1"), (45, 48, "l0"), (39, 12, "l0")],
+)
+def test_all_requirements_must_hold_whatever_the_sales(
+    rating: int, hours: int, level: str
+) -> None:
+    facts = (
+        recorded("rating", "2026-01-01", rating),
+        recorded("answer-hours", "2026-01-01", hours),
+    )
+
+    line = line_of(marketplace(), [sale("a", "2026-02-01", 120_000_000)], facts=facts)
+
+    assert line.at_sale[key("a")].level.key == level
+
+
+def test_a_fact_that_nobody_recorded_is_not_met_either_way() -> None:
+    line = line_of(marketplace(), [sale("a", "2026-02-01", 120_000_000)])
+
+    assert line.final.level.key == "l0"
+
+
+def test_a_recorded_fact_moves_from_its_moment_on_and_the_highest_counts() -> None:
+    levels = tiers("net_sales", "life", 0, 0, l1={"requires": [_rating(40)]})
+    facts = (
+        recorded("rating", "2026-03-01", 40),
+        recorded("rating", "2026-05-01", 45),
+        recorded("rating", "2026-05-01", 10),
+        recorded("rating", "2026-06-01", 39),
+    )
+
+    line = line_of(levels, [], facts=facts)
+
+    assert moves(line) == [
+        ("2026-03-01", "l1", ChangeReason.FACT),
+        ("2026-06-01", "l0", ChangeReason.FACT),
+    ]
+    assert line.reading.facts == {"rating": 39}
+
+
+def test_the_highest_level_is_earned_even_if_one_below_it_is_not() -> None:
+    levels = tiers("net_sales", "life", 0, 100, 200, l1={"requires": [_rating(40)]})
+
+    line = line_of(levels, [sale("a", "2026-01-01", 200)])
+
+    assert line.final.level.key == "l2"
+
+
+def test_a_level_can_ask_for_a_second_count() -> None:
+    need = {"metric": "new_customers", "at_least": 2}
+    levels = tiers("net_sales", "life", 0, 100, l1={"requires": [need]})
+    sales = [
+        sale("a", "2026-01-01", 500, customer="a"),
+        sale("b", "2026-01-02", 1, customer="b"),
+    ]
+
+    line = line_of(levels, sales)
+
+    assert [line.at_sale[key(n)].level.key for n in "ab"] == ["l0", "l1"]
+
+
+def test_only_sales_count_not_leads_or_clicks() -> None:
+    levels = tiers("new_customers", "month", 0, 1)
+    lead = sale("lead", "2026-01-01", 5_000, trigger=Trigger.LEAD)
+    bought = sale("sale", "2026-01-02", 5_000)
+
+    line = line_of(levels, [lead, bought])
+
+    assert [line.at_sale[key(n)].level.key for n in ("lead", "sale")] == ["l0", "l1"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("at_least", "l1"), ("more_than", "l0")]
+)
+def test_whether_exactly_the_limit_is_enough_the_program_says(
+    limit: str, expected: str
+) -> None:
+    levels = tiers("net_sales", "life", 0, 1_000, limit=limit)
+    sales = [sale("a", "2026-01-01", 1_000), sale("b", "2026-01-02", 1)]
+
+    line = line_of(levels, sales)
+
+    assert line.at_sale[key("a")].level.key == expected
+    assert line.at_sale[key("b")].level.key == "l1"
+
+
+def test_where_the_tier_counts_from_the_next_sale_this_one_is_rated_before_it() -> None:
+    levels = tiers("net_sales", "life", 0, 1_000, counts_from="next_sale")
+    sales = [sale("a", "2026-01-01", 1_000), sale("b", "2026-01-01", 1)]
+
+    line = line_of(levels, sales)
+
+    assert [(line.at_sale[key(n)].level.key) for n in "ab"] == ["l0", "l1"]
+    assert line.at_sale[key("b")].value == 1_000
+    assert moves(line) == [("2026-01-01", "l1", ChangeReason.SALE)]
+
+
+# Dates
+
+
+def ladder(**more: object) -> Tiers:
+    """Partner, Gold, Platinum, Diamond by sales of the month."""
+    return tiers("net_sales", "month", 0, 100, 200, 300, **more)
+
+
+HALF_YEARLY = {"when": "dates", "dates": ["01-15", "07-15"], "look_back_months": 6}
+
+
+def test_a_date_keeps_the_best_level_met_in_any_month_looked_back_at() -> None:
+    """programs.md section 1, row 15."""
+    met = [100, 200, 100, 100, 100, 100]  # January to June: Gold, Platinum, Gold ...
+    sales = [sale("credited", "2025-12-10", 300)] + [
+        sale(f"m{month}", f"2026-{month:02}-10", net)
+        for month, net in enumerate(met, start=1)
+    ]
+    # What was credited before is looked at on 15 January and kept then.
+    line = line_of(ladder(demote=HALF_YEARLY), sales, until="2026-07-20")
+
+    assert moves(line) == [
+        ("2025-12-10", "l3", ChangeReason.SALE),
+        ("2026-07-15", "l2", ChangeReason.DATE),
+    ]
+
+
+def test_the_month_of_the_date_itself_counts_as_it_stands() -> None:
+    sales = [sale("a", "2026-01-20", 300), sale("b", "2026-07-10", 200)]
+
+    line = line_of(
+        ladder(demote=HALF_YEARLY | {"look_back_months": 1}),
+        sales,
+        until="2026-07-20",
+    )
+
+    assert moves(line)[-1] == ("2026-07-15", "l2", ChangeReason.DATE)
+
+
+def test_a_date_never_moves_down_further_than_what_is_earned_nor_up() -> None:
+    levels = ladder(
+        promote={"when": "dates", "dates": ["12-01"]},
+        demote=HALF_YEARLY,
+    )
+
+    line = line_of(levels, [sale("a", "2026-07-10", 300)], until="2026-07-31")
+
+    assert moves(line) == []
+    assert line.earned.key == "l3"
+
+
+def test_a_score_that_falls_keeps_its_level_until_the_yearly_date() -> None:
+    """programs.md section 5, row 5."""
+    score = [
+        {"metric": "fact", "fact": "score", "at_least": n} for n in (250, 500, 750)
+    ]
+    levels = tiers(
+        "net_sales",
+        "life",
+        0,
+        0,
+        0,
+        0,
+        **{f"l{n}": {"requires": [one]} for n, one in enumerate(score, start=1)},
+        promote={"when": "dates", "dates": ["03-01", "06-01", "09-01", "12-01"]},
+        demote={"when": "dates", "dates": ["03-01"]},
+    )
+    facts = (recorded("score", "2025-02-10", 760), recorded("score", "2025-06-10", 480))
+
+    line = line_of(levels, [], facts=facts, until="2026-12-31")
+
+    assert moves(line) == [
+        ("2025-03-01", "l3", ChangeReason.DATE),
+        ("2026-03-01", "l1", ChangeReason.DATE),
+    ]
+
+
+def test_dates_begin_at_midnight_in_the_programs_zone() -> None:
+    levels = tiers(
+        "net_sales", "life", 0, 100, promote={"when": "dates", "dates": ["07-15"]}
+    )
+    sales = [
+        sale("a", "2026-07-14 21:59:59", 100),
+        sale("b", "2026-07-14 22:00:00", 1),
+    ]
+
+    line = line_of(levels, sales, zone=BERLIN, until="2026-08-01")
+
+    assert line.changes[0].from_at == at("2026-07-14 22:00")
+    assert [line.at_sale[key(n)].level.key for n in "ab"] == ["l0", "l1"]
+
+
+def test_who_never_falls_keeps_the_level() -> None:
+    line = line_of(
+        ladder(demote={"when": "never"}),
+        [sale("a", "2026-01-01", 200)],
+        until="2030-01-01",
+    )
+
+    assert moves(line) == [("2026-01-01", "l2", ChangeReason.SALE)]
+    assert line.earned.key == "l0"
+
+
+def test_a_story_without_an_end_takes_in_the_dates_after_the_last_event() -> None:
+    line = line_of(ladder(demote=HALF_YEARLY), [sale("a", "2026-01-20", 300)])
+
+    assert moves(line)[-1] == ("2027-01-15", "l0", ChangeReason.DATE)
+
+
+def test_without_anything_that_happened_there_are_no_dates() -> None:
+    line = line_of(ladder(demote=HALF_YEARLY), [])
+
+    assert (line.changes, line.final.level.key) == ((), "l0")
+
+
+# Duty
+
+
+def with_duty(move_to: str | None, **more: object) -> Tiers:
+    duty = {"level": "l2", "within_months": 24, "move_to": move_to}
+    return tiers("net_sales", "life", 0, 100, 200, 300, duty=duty, **more)
+
+
+def test_who_misses_the_duty_is_moved_when_the_time_is_over() -> None:
+    sales = [sale("a", "2026-01-01", 150), sale("b", "2028-05-01", 10)]
+
+    line = line_of(with_duty("l0"), sales, joined="2026-01-31")
+
+    assert moves(line) == [
+        ("2026-01-01", "l1", ChangeReason.SALE),
+        ("2028-01-31", "l0", ChangeReason.DUTY),
+    ]
+    assert not line.is_duty_done
+
+
+def test_who_reaches_the_level_of_the_duty_later_is_free_of_it() -> None:
+    sales = [sale("a", "2028-05-01", 200)]
+    back = [refund("r", sales[0], "2028-06-01", 80)]
+
+    line = line_of(with_duty("l0"), sales, back, joined="2026-01-31")
+
+    assert moves(line) == [
+        ("2028-05-01", "l2", ChangeReason.SALE),
+        ("2028-06-01", "l1", ChangeReason.REFUND),
+    ]
+
+
+def test_who_reached_the_level_once_has_done_the_duty() -> None:
+    sold = sale("a", "2026-03-01", 200)
+
+    line = line_of(
+        with_duty("l0"),
+        [sold],
+        [refund("r", sold, "2026-04-01", 80)],
+        joined="2026-01-31",
+    )
+
+    assert line.is_duty_done
+    assert moves(line)[-1] == ("2026-04-01", "l1", ChangeReason.REFUND)
+
+
+def test_the_membership_ends_where_the_duty_says_so_and_nothing_moves_after() -> None:
+    sales = [sale("a", "2026-01-01", 150), sale("b", "2028-05-01", 900)]
+    overrides = (by_hand("l3", "2028-06-01"),)
+
+    line = line_of(
+        with_duty(None, demote=HALF_YEARLY),
+        sales,
+        joined="2026-01-31",
+        overrides=overrides,
+    )
+
+    assert line.ends_at == at("2028-01-31")
+    assert moves(line) == [("2026-01-01", "l1", ChangeReason.SALE)]
+    assert line.at_sale[key("b")].level.key == "l1"
+    assert line.override is None
+
+
+def test_a_duty_without_a_day_of_joining_is_not_due() -> None:
+    line = line_of(with_duty(None), [sale("a", "2026-01-01", 150)], until="2090-01-01")
+
+    assert line.ends_at is None
+
+
+def test_a_duty_to_hold_the_lowest_level_is_done_from_the_start() -> None:
+    duty = {"level": "l0", "within_months": 1}
+
+    line = line_of(tiers("net_sales", "life", 0, duty=duty), [], joined="2026-01-01")
+
+    assert (line.is_duty_done, line.ends_at) == (True, None)
+
+
+def test_a_level_set_by_hand_does_the_duty_too() -> None:
+    line = line_of(
+        with_duty(None),
+        [],
+        joined="2026-01-01",
+        overrides=(by_hand("l2", "2027-01-01", "2027-02-01"),),
+    )
+
+    assert (line.is_duty_done, line.ends_at) == (True, None)
+
+
+# By hand
+
+
+def test_a_level_set_by_hand_wins_while_it_holds() -> None:
+    levels = tiers("net_sales", "life", 0, 100, 200, 300)
+    sales = [sale("a", "2026-02-10", 250), sale("b", "2026-03-10", 1)]
+
+    line = line_of(
+        levels, sales, overrides=(by_hand("l3", "2026-02-01", "2026-03-01"),)
+    )
+
+    assert moves(line) == [
+        ("2026-02-01", "l3", ChangeReason.OVERRIDE),
+        ("2026-03-01", "l2", ChangeReason.OVERRIDE),
+    ]
+    assert [line.at_sale[key(n)].level.key for n in "ab"] == ["l3", "l2"]
+
+
+def test_of_several_set_by_hand_the_latest_holds_and_unknown_levels_never() -> None:
+    levels = tiers("net_sales", "life", 0, 100, 200, 300)
+    overrides = (
+        by_hand("l1", "2026-01-01"),
+        by_hand("l2", "2026-02-01", "2026-03-01"),
+        by_hand("bygone", "2026-04-01"),
+    )
+
+    line = line_of(levels, [], overrides=overrides)
+
+    assert [(day, level) for day, level, _ in moves(line)] == [
+        ("2026-01-01", "l1"),
+        ("2026-02-01", "l2"),
+        ("2026-03-01", "l1"),
+    ]
+    assert line.override == overrides[0]
+
+
+def test_what_is_met_from_the_first_day_on_is_held_from_joining_on() -> None:
+    need = {"metric": "net_sales", "below": 100}
+    levels = tiers("new_customers", "life", 0, 0, l1={"requires": [need]})
+
+    line = line_of(levels, [], joined="2026-01-01")
+
+    assert moves(line) == [("2026-01-01", "l1", ChangeReason.START)]
+
+
+def test_the_presets_level_of_a_known_partner_is_as_before() -> None:
+    tiers = preset("hubspot-solutions-partner").tiers
+    assert tiers is not None
+
+    line = line_of(tiers, [sale("a", "2026-01-01", 246_000)])
+
+    standing = line.at_sale[key("a")]
+    assert (standing.value, standing.level.key) == (123_000, "gold")

@@ -21,11 +21,13 @@ from portal.commissions.calculation.facts import (
 )
 from portal.commissions.calculation.rating import rate, rate_in_order
 from portal.commissions.calculation.scale import Scale, Slice
-from portal.commissions.calculation.words import Formats, Step, sentence_of, steps_of
-from portal.tiers.facts import RefundFact, SaleFact
+from portal.commissions.calculation.steps import Step, steps_of
+from portal.commissions.calculation.words import Formats, sentence_of
+from portal.tiers.facts import CustomerFact, RefundFact, SaleFact, TierInputs
 
 __all__ = [
     "Commissioned",
+    "CustomerFact",
     "Formats",
     "Outcome",
     "RatedLine",
@@ -35,6 +37,7 @@ __all__ = [
     "Slice",
     "Step",
     "Terms",
+    "TierInputs",
     "rate",
     "rate_in_order",
     "sentence_of",

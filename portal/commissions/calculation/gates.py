@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from portal.commissions.calculation.facts import Outcome
 from portal.enrollments.rules import History, Interval, unmet_at
+from portal.kit.clock import add_months
 from portal.programs.definition import Blocks, Gate, WhileUnmet
 
 
@@ -50,3 +52,38 @@ def _opens_after(intervals: Sequence[Interval], moment: datetime) -> datetime | 
         (interval.since for interval in intervals if interval.since > moment),
         default=None,
     )
+
+
+def missed_papers(
+    gates: Sequence[Gate],
+    history: History,
+    first: datetime,
+    *,
+    zone: ZoneInfo,
+    as_of: datetime | None,
+) -> Gate | None:
+    """Return the gate that was not met in time after a customer's first sale.
+
+    Args:
+        gates: The gates of the enrollment.
+        history: When each of them was met.
+        first: When the customer first bought.
+        zone: The program's time zone; the last day counts whole.
+        as_of: When this is asked. A gate that was never met is missed only once its
+            time is over; none: never.
+    """
+    for gate in gates:
+        if gate.forfeits_after_months is None:
+            continue
+        last = add_months(first, gate.forfeits_after_months, zone)
+        over = _next_midnight(last, zone)
+        met = [i.since for i in history.get(gate.key, ()) if i.since < over]
+        late = [i.since for i in history.get(gate.key, ()) if i.since >= over]
+        if not met and (late or (as_of is not None and as_of >= over)):
+            return gate
+    return None
+
+
+def _next_midnight(moment: datetime, zone: ZoneInfo) -> datetime:
+    day = moment.astimezone(zone).date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=zone)

@@ -1,26 +1,34 @@
 """Rating: from sales and refunds to lines that add up."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from portal.commissions.calculation.caps import Caps, month_of
+from portal.commissions.calculation.changes import Change, changes_of
+from portal.commissions.calculation.counting import counted
 from portal.commissions.calculation.facts import (
     Commissioned,
     Outcome,
     RatedLine,
     Terms,
 )
-from portal.commissions.calculation.gates import Verdict, verdict
-from portal.commissions.calculation.scale import Scale
-from portal.enrollments.rules import History
+from portal.commissions.calculation.history import Case, History
+from portal.commissions.calculation.trace import Figures, trace_of
+from portal.enrollments.rules import History as GateHistory
 from portal.kit.clock import add_months
-from portal.programs.definition import Gate, RatingWindow, Rule, TierMoment
-from portal.tiers.facts import Event, RefundFact, SaleFact, first_sales, in_order
-from portal.tiers.rules import Standing, timeline
+from portal.programs.definition import Gate, Measure, RatingWindow, RoundingPer
+from portal.tiers.facts import (
+    CustomerFact,
+    Event,
+    RefundFact,
+    SaleFact,
+    TierInputs,
+    in_order,
+)
 from portal.tiers.windows import span_of
 
 
@@ -29,20 +37,38 @@ def rate(
     refunds: Iterable[RefundFact],
     *,
     terms: Mapping[UUID, Terms],
+    later: Sequence[Terms] = (),
     gates: Sequence[Gate] = (),
-    gate_history: History = MappingProxyType({}),
+    gate_history: GateHistory = MappingProxyType({}),
+    customers: Mapping[UUID, CustomerFact] = MappingProxyType({}),
+    tier_inputs: TierInputs | None = None,
+    as_of: datetime | None = None,
 ) -> list[RatedLine]:
-    """Return one line for each event and rule, in the order in which they count.
+    """Return the lines of one enrollment, in the order in which they count.
+
+    Each sale, each refund and each departure of a customer has one line for each
+    rule that is about the sale, and one that says so where no rule is.
 
     Args:
         sales: All sales of one enrollment's customers, in any order.
         refunds: All refunds of them, in any order.
-        terms: The version that governs each customer's sales, by customer.
+        terms: The version under which each customer came, by customer.
+        later: All versions of the program, earliest first.
         gates: The gates of the enrollment.
         gate_history: When each of them was met.
+        customers: What became of the customers.
+        tier_inputs: What decides the level besides sales.
+        as_of: When this is asked; none: nothing that is still open is taken as missed.
     """
     return rate_in_order(
-        in_order(sales, refunds), terms=terms, gates=gates, gate_history=gate_history
+        in_order(sales, refunds),
+        terms=terms,
+        later=later,
+        gates=gates,
+        gate_history=gate_history,
+        customers=customers,
+        tier_inputs=tier_inputs,
+        as_of=as_of,
     )
 
 
@@ -50,215 +76,255 @@ def rate_in_order(
     events: Sequence[Event],
     *,
     terms: Mapping[UUID, Terms],
+    later: Sequence[Terms] = (),
     gates: Sequence[Gate] = (),
-    gate_history: History = MappingProxyType({}),
+    gate_history: GateHistory = MappingProxyType({}),
+    customers: Mapping[UUID, CustomerFact] = MappingProxyType({}),
+    tier_inputs: TierInputs | None = None,
+    as_of: datetime | None = None,
 ) -> list[RatedLine]:
     """Return what `rate` returns, for events that are in order already."""
-    history = _History(events, terms, gates, gate_history)
-    running: dict[tuple[int, str, str], int] = {}
-    lines = []
-    for event in events:
-        governing = terms[event.sale.customer_id]
-        for rule in governing.definition.rules:
-            case = history.case(event.sale, rule)
-            place = (governing.number, rule.key, case.window_key)
-            before = running.get(place, 0)
-            after = before + (event.change_minor if case.outcome.counts else 0)
-            running[place] = after
-            lines.append(_line(event, case, before, after))
-    return lines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """A sale under a rule: what holds for the sale and all its refunds."""
-
-    rule: Rule
-    terms: Terms
-    outcome: Outcome
-    gates: Verdict
-    window_key: str
-    window_label: str
-    standing: Standing | None
-    month: int | None
-    earns_until: datetime | None
-    scale: Scale
-    clears_at: datetime | None
+    history = History(
+        events=events,
+        terms=terms,
+        later=later,
+        gates=gates,
+        gate_history=gate_history,
+        customers=customers,
+        tier_inputs=tier_inputs or TierInputs(),
+        as_of=as_of,
+    )
+    course = _Course()
+    return [
+        course.line(change, case)
+        for change in changes_of(events, history.definition_of, customers)
+        for case in history.cases(change.sale)
+    ]
 
 
 @dataclass(slots=True)
-class _History:
-    """All that happened, to look up what held at a sale."""
+class _Window:
+    """How far a window has come.
 
-    events: Sequence[Event]
-    terms: Mapping[UUID, Terms]
-    gates: Sequence[Gate]
-    gate_history: History
-    _first: dict[UUID, SaleFact] = field(init=False)
-    _standings: dict[int, Mapping[UUID, Standing]] = field(default_factory=dict)
-    _cases: dict[tuple[UUID, str], _Case] = field(default_factory=dict)
+    Attributes:
+        total: Of the rule's measure.
+        picked: Of what picks the band.
+        exact: C before rounding, in parts of `UNIT`.
+        paid: C as it was rounded.
+    """
 
-    def __post_init__(self) -> None:
-        self._first = first_sales(self.events)
+    total: int = 0
+    picked: int = 0
+    exact: int = 0
+    paid: int = 0
 
-    def case(self, sale: SaleFact, rule: Rule) -> _Case:
-        """Return what holds for `sale` under `rule`; worked out once for each."""
-        known = self._cases.get((sale.id, rule.key))
-        if known is None:
-            known = self._cases[sale.id, rule.key] = self._new_case(sale, rule)
-        return known
 
-    def _new_case(self, sale: SaleFact, rule: Rule) -> _Case:
-        terms = self.terms[sale.customer_id]
-        zone = terms.definition.zone
-        gates = verdict(self.gates, self.gate_history, sale.occurred_at)
-        first = self._first.get(sale.customer_id, sale).occurred_at
-        standing = self._standing(sale, rule, terms)
-        label = ""
-        if rule.window is not RatingWindow.SALE:
-            label = span_of(rule.window.value, sale.occurred_at, zone).label
-        until = (
-            add_months(first, rule.duration_months, zone)
-            if rule.duration_months
-            else None
+@dataclass(slots=True)
+class _Rolling:
+    """What came in over the last months, for a rule that looks back."""
+
+    parts: deque[tuple[datetime, UUID]] = field(default_factory=deque)
+    left: dict[UUID, int] = field(default_factory=dict)
+    total: int = 0
+    picked: dict[UUID, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far rating has come, event by event."""
+
+    windows: dict[tuple[int, str, str], _Window] = field(default_factory=dict)
+    of_sale: dict[tuple[int, str, UUID], int] = field(default_factory=dict)
+    rolling: dict[tuple[int, str, str], _Rolling] = field(default_factory=dict)
+    years: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    caps: Caps = field(default_factory=Caps)
+    refused: set[tuple[str, UUID]] = field(default_factory=set)
+
+    def line(self, change: Change, case: Case) -> RatedLine:
+        """Rate one step of a sale under one rule."""
+        place = (case.terms.number, case.rule.key, case.window_key)
+        before = self.windows.get(place) or _Window()
+        refused = (case.rule.key, change.sale.id) in self.refused
+        if refused or not case.outcome.counts:
+            outcome = Outcome.OVER_BUDGET if refused else case.outcome
+            return _line(change, case, _figures(before, before, outcome))
+        window = _Window(before.total, before.picked, before.exact, before.paid)
+        step = self._advance(window, change, case)
+        amount = self._rounded(window, before, change, case)
+        paid = self._capped(amount, change, case)
+        if not self._has_budget(change, case, paid):
+            self.refused.add((case.rule.key, change.sale.id))
+            self._capped(-amount, change, case)
+            self._rounded(before, window, change, case)
+            return _line(change, case, _figures(before, before, Outcome.OVER_BUDGET))
+        self.windows[place] = window
+        return _line(
+            change,
+            case,
+            _figures(
+                before,
+                window,
+                case.outcome,
+                step=step,
+                paid=paid,
+                over_cap=amount - paid,
+            ),
         )
-        return _Case(
-            rule=rule,
-            terms=terms,
-            outcome=_outcome(sale, terms, until, gates),
-            gates=gates,
-            window_key=label or str(sale.id),
-            window_label=label,
-            standing=standing,
-            month=_month_of(first, sale.occurred_at, zone),
-            earns_until=until,
-            scale=Scale.of(rule, standing.level.key if standing else None),
-            clears_at=_clears_at(sale, terms, gates),
+
+    def _capped(self, amount: int, change: Change, case: Case) -> int:
+        if not case.rule.caps:
+            return amount
+        return self.caps.let_through(
+            case.rule, change.sale, case.terms.definition, amount
         )
 
-    def _standing(self, sale: SaleFact, rule: Rule, terms: Terms) -> Standing | None:
-        tiers = terms.definition.tiers
-        if tiers is None or not rule.rate_bps_by_tier:
+    def _advance(self, window: _Window, change: Change, case: Case) -> int:
+        """Take a step into its window; return by how much the measure changed."""
+        rule, sale = case.rule, change.sale
+        before = (
+            0 if change.is_sale else counted(rule.measure, rule, sale, change.before)
+        )
+        step = counted(rule.measure, rule, sale, change.after) - before
+        window.total += step
+        picked = None
+        if rule.window is RatingWindow.ROLLING:
+            picked = window.picked = self._rolled(change, case)
+        elif rule.banded_by is not None:
+            other = rule.banded_by
+            was = 0 if change.is_sale else counted(other, rule, sale, change.before)
+            window.picked += counted(other, rule, sale, change.after) - was
+            picked = window.picked
+        window.exact = case.scale.exact(
+            window.total, picked=picked, year_to_date=self._year_to_date(change, case)
+        )
+        return step
+
+    def _rolled(self, change: Change, case: Case) -> int:
+        """Return what picks the band: the months up to the sale, itself included."""
+        rule, sale = case.rule, change.sale
+        owner = str(sale.customer_id) if rule.per == "customer" else ""
+        rolling = self.rolling.setdefault(
+            (case.terms.number, rule.key, owner), _Rolling()
+        )
+        measure: Measure = rule.picks_band_by
+        now = counted(measure, rule, sale, change.after)
+        if change.is_sale:
+            since = add_months(
+                sale.occurred_at,
+                -(rule.rolling_months or 0),
+                case.terms.definition.zone,
+            )
+            rolling.parts.append((sale.occurred_at, sale.id))
+            while rolling.parts[0][0] <= since:
+                rolling.total -= rolling.left.pop(rolling.parts.popleft()[1])
+            rolling.left[sale.id] = now
+            rolling.total += now
+            rolling.picked[sale.id] = rolling.total
+        elif sale.id in rolling.left:
+            rolling.total += now - rolling.left[sale.id]
+            rolling.left[sale.id] = now
+        return rolling.picked[sale.id]
+
+    def _year_to_date(self, change: Change, case: Case) -> int | None:
+        """Return the sales of the calendar year so far, where a rule asks for it."""
+        more = case.rule.accelerator
+        if more is None or not more.needs_year_to_date_minor:
             return None
-        if terms.number not in self._standings:
-            self._standings[terms.number] = timeline(
-                tiers,
-                self.events,
-                currency=terms.definition.currency,
-                zone=terms.definition.zone,
-            ).at_sale
-        looked_at = sale
-        if rule.tier_at is TierMoment.FIRST_SALE:
-            looked_at = self._first.get(sale.customer_id, sale)
-        return self._standings[terms.number][looked_at.id]
+        zone = case.terms.definition.zone
+        year = span_of("year", change.sale.occurred_at, zone).label
+        place = (case.terms.number, case.rule.key, year)
+        step = change.after - (0 if change.is_sale else change.before)
+        self.years[place] = self.years.get(place, 0) + step
+        return self.years[place]
+
+    def _rounded(
+        self, window: _Window, before: _Window, change: Change, case: Case
+    ) -> int:
+        """Return what the step comes to in whole minor units.
+
+        Asked the other way round, it takes the step back.
+        """
+        if case.rule.rounding_per is RoundingPer.WINDOW:
+            window.paid = case.scale.rounded(window.exact)
+            return window.paid - before.paid
+        place = (case.terms.number, case.rule.key, change.sale.id)
+        exact = self.of_sale.get(place, 0)
+        paid = case.scale.rounded(exact)
+        self.of_sale[place] = exact + window.exact - before.exact
+        amount = case.scale.rounded(self.of_sale[place]) - paid
+        window.paid = before.paid + amount
+        return amount
+
+    def _has_budget(self, change: Change, case: Case, amount: int) -> bool:
+        definition = case.terms.definition
+        return definition.budget is None or self.caps.spend(
+            definition.budget,
+            month_of(change.sale.occurred_at, definition),
+            amount,
+            is_new=change.is_sale,
+        )
 
 
-def _outcome(
-    sale: SaleFact, terms: Terms, until: datetime | None, gates: Verdict
-) -> Outcome:
-    if sale.currency != terms.definition.currency:
-        return Outcome.OTHER_CURRENCY
-    if until is not None and sale.occurred_at >= until:
-        return Outcome.DURATION_OVER
-    return gates.outcome
+def _figures(
+    before: _Window,
+    after: _Window,
+    outcome: Outcome,
+    *,
+    step: int = 0,
+    paid: int = 0,
+    over_cap: int = 0,
+) -> Figures:
+    return Figures(
+        outcome=outcome,
+        step=step,
+        total_before=before.total,
+        total_after=after.total,
+        picked=after.picked,
+        commission_before=before.paid,
+        commission_after=after.paid,
+        paid=paid,
+        over_cap=over_cap,
+    )
 
 
-def _clears_at(sale: SaleFact, terms: Terms, gates: Verdict) -> datetime | None:
-    after_hold = sale.occurred_at + timedelta(days=terms.definition.hold_days)
-    if gates.outcome is not Outcome.HELD:
-        return after_hold
-    return max(after_hold, gates.opened_at) if gates.opened_at else None
-
-
-def _month_of(first: datetime, moment: datetime, zone: ZoneInfo) -> int | None:
-    """Return the month of the customer's life: 1 from the first sale on."""
-    if moment < first:
-        return None  # a sale that brought nothing, such as a free trial
-    start, here = first.astimezone(zone), moment.astimezone(zone)
-    months = (here.year - start.year) * 12 + here.month - start.month
-    return months + (add_months(first, months, zone) <= moment)
-
-
-def _line(event: Event, case: _Case, before: int, after: int) -> RatedLine:
-    sale, refund = event.sale, event.refund
-    occurred_at = refund.occurred_at if refund else sale.occurred_at
-    clears_at = case.clears_at
-    if clears_at is not None:
-        clears_at = max(clears_at, occurred_at)
-    if not case.outcome.counts:
-        # Nothing is owed, so nothing is waited for.
-        clears_at = occurred_at
-    amount = case.scale.commission(after) - case.scale.commission(before)
-    source = f"refund:{refund.id}" if refund else f"sale:{sale.id}"
-    in_currency = case.outcome is not Outcome.OTHER_CURRENCY
+def _line(change: Change, case: Case, figures: Figures) -> RatedLine:
+    sale, refund = change.sale, change.refund
+    source, kind, occurred_at = f"sale:{sale.id}", Commissioned.EARNED, sale.occurred_at
+    if refund is not None:
+        source, occurred_at = f"refund:{refund.id}", refund.occurred_at
+        kind = Commissioned.REVERSAL
+    elif change.leaves_at is not None:
+        source, occurred_at = f"left:{sale.id}", change.leaves_at
+        kind = Commissioned.REVERSAL
+    clears_at: datetime | None = occurred_at
+    if figures.outcome.counts:
+        clears_at = case.clears_at and max(case.clears_at, occurred_at)
+    # Where nothing is owed, nothing is waited for.
+    base = change.after - change.before
+    if figures.outcome is Outcome.OTHER_CURRENCY:
+        base = 0
+    elif figures.outcome.counts and case.rule.measure.is_money:
+        base = figures.step
     return RatedLine(
         key=f"{source}/{case.rule.key}",
-        kind=Commissioned.REVERSAL if refund else Commissioned.EARNED,
+        kind=kind,
         sale_id=sale.id,
         refund_id=refund.id if refund else None,
         customer_id=sale.customer_id,
         rule_key=case.rule.key,
         version_number=case.terms.number,
-        base_minor=event.change_minor if in_currency else 0,
-        amount_minor=amount,
+        base_minor=base,
+        amount_minor=figures.paid,
+        over_cap_minor=figures.over_cap,
         currency=case.terms.definition.currency,
         occurred_at=occurred_at,
         clears_at=clears_at,
-        trace=_trace(event, case, before, after)
-        | {
-            "amount_minor": amount,
-            "occurred_at": occurred_at.isoformat(),
-            "clears_at": clears_at.isoformat() if clears_at else None,
-        },
+        trace=trace_of(
+            change,
+            case,
+            figures,
+            base=base,
+            occurred_at=occurred_at,
+            clears_at=clears_at,
+        ),
     )
-
-
-def _trace(event: Event, case: _Case, before: int, after: int) -> dict[str, Any]:
-    definition = case.terms.definition
-    standing = case.standing
-    return {
-        "rule": {"key": case.rule.key, "title": case.rule.title},
-        "version": case.terms.number,
-        "outcome": case.outcome.value,
-        "measure": "net_sales",
-        "currency": definition.currency,
-        "kind": "sale" if event.refund is None else "refund",
-        "base_minor": event.change_minor,
-        "base_currency": event.sale.currency,
-        "sale_net_minor": event.sale.net_minor,
-        "window": {"kind": case.rule.window.value, "label": case.window_label},
-        "before_minor": before,
-        "after_minor": after,
-        "mode": case.rule.mode.value,
-        "bands": [
-            {
-                "from_minor": part.from_minor,
-                "to_minor": part.to_minor,
-                "rate_bps": part.rate_bps,
-                "part_minor": part.part_minor,
-            }
-            for part in case.scale.change(before, after)
-        ],
-        "tier": {
-            "key": standing.level.key,
-            "name": standing.level.name,
-            "value": standing.value,
-            "at": case.rule.tier_at.value,
-        }
-        if standing
-        else None,
-        "commission_before_minor": case.scale.commission(before),
-        "commission_after_minor": case.scale.commission(after),
-        "rounding": case.rule.rounding.value,
-        "month": case.month,
-        "months": case.rule.duration_months,
-        "earns_until": case.earns_until.isoformat() if case.earns_until else None,
-        "gate": {"key": case.gates.gate.key, "title": case.gates.gate.title}
-        if case.gates.gate
-        else None,
-        "gate_opened_at": case.gates.opened_at.isoformat()
-        if case.gates.opened_at
-        else None,
-        "sold_at": event.sale.occurred_at.isoformat(),
-        "hold_days": definition.hold_days,
-    }

@@ -1,9 +1,13 @@
-"""C: the commission of a window, from its net sales."""
+"""C: the commission of a window, from its totals."""
 
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
 
 from portal.kit.money import BPS_PER_WHOLE, Rounding, divide
-from portal.programs.definition import Band, BandMode, Rule
+from portal.programs.definition import Accelerator, Band, BandMode, Rule
+
+UNIT = BPS_PER_WHOLE * BPS_PER_WHOLE
+"""Exact amounts are counted in these parts of a minor unit: rate times multiplier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,16 +15,20 @@ class Slice:
     """The part of a change that falls into one band.
 
     Attributes:
-        from_minor: Where the band begins.
-        to_minor: Where the next one begins; none for the last.
-        rate_bps: Its rate.
-        part_minor: How much, negative when it is taken out.
+        from_value: Where the band begins.
+        to_value: Where the next one begins; none for the last.
+        rate_bps: Its rate; none where it pays otherwise.
+        each_minor: What it pays for each item; none where it pays otherwise.
+        flat_minor: What it pays once; none where it pays otherwise.
+        part: How much of the measure, negative when it is taken out.
     """
 
-    from_minor: int
-    to_minor: int | None
-    rate_bps: int
-    part_minor: int
+    from_value: int
+    to_value: int | None
+    rate_bps: int | None
+    each_minor: int | None
+    flat_minor: int | None
+    part: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,74 +37,169 @@ class Scale:
 
     Attributes:
         bands: Lowest first, the first from 0.
-        mode: Each slice at its own rate, or the whole at the rate where it lands.
-        rounding: What becomes of the fraction of a minor unit, once per total.
+        modes: How each of them applies: its slice at its own rate, or the whole.
+        rounding: What becomes of the fraction of a minor unit.
+        above: Whether a total of exactly a band's beginning lies in the band.
+        accelerator: What multiplies what lies above a quota; none for nothing.
     """
 
     bands: tuple[Band, ...]
-    mode: BandMode
+    modes: tuple[BandMode, ...]
     rounding: Rounding
+    above: bool = True
+    accelerator: Accelerator | None = None
+    _froms: tuple[int, ...] = field(init=False, repr=False)
+    _below: tuple[int, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        froms = tuple(band.from_value for band in self.bands)
+        below = [0]
+        for number in range(1, len(self.bands)):
+            below.append(self._within(number - 1, froms[number], below, froms))
+        object.__setattr__(self, "_froms", froms)
+        object.__setattr__(self, "_below", tuple(below))
 
     @classmethod
     def of(cls, rule: Rule, tier: str | None) -> "Scale":
         """Return the scale of `rule` for a partner on the level `tier`."""
         bands = rule.bands
         if rule.rate_bps_by_tier:
-            bands = (Band(from_minor=0, rate_bps=rule.rate_bps_by_tier[tier or ""]),)
-        return cls(bands=bands, mode=rule.mode, rounding=rule.rounding)
+            bands = (Band(from_value=0, rate_bps=rule.rate_bps_by_tier[tier or ""]),)
+        return cls(
+            bands=bands,
+            modes=tuple(rule.mode_of(band) for band in bands),
+            rounding=rule.rounding,
+            above=rule.limit == "at_least",
+            accelerator=rule.accelerator,
+        )
 
-    def commission(self, total_minor: int) -> int:
-        """Return C of a window with this total.
+    def without_accelerator(self) -> "Scale":
+        """Return the same bands, multiplied by nothing."""
+        return replace(self, accelerator=None)
+
+    def commission(self, total: int, *, year_to_date: int | None = None) -> int:
+        """Return C of a window with this total, in minor units.
+
+        Args:
+            total: What the window's measure comes to.
+            year_to_date: For an accelerator that asks for it; none: it is enough.
 
         Raises:
             ValueError: The total is negative: more was refunded than sold.
         """
-        if total_minor < 0:
-            raise ValueError(f"a window of {total_minor}")
-        weighted = sum(
-            part.part_minor * part.rate_bps for part in self.change(0, total_minor)
-        )
-        return divide(weighted, BPS_PER_WHOLE, self.rounding)
+        return self.rounded(self.exact(total, year_to_date=year_to_date))
 
-    def change(self, before_minor: int, after_minor: int) -> list[Slice]:
+    def rounded(self, exact: int) -> int:
+        """Return an exact amount, in parts of `UNIT`, as whole minor units."""
+        return divide(exact, UNIT, self.rounding)
+
+    def exact(
+        self, total: int, *, picked: int | None = None, year_to_date: int | None = None
+    ) -> int:
+        """Return C before rounding, in parts of `UNIT` of a minor unit.
+
+        Args:
+            total: What the window's measure comes to.
+            picked: What picks the band, if that is not the total.
+            year_to_date: As for `commission`.
+
+        Raises:
+            ValueError: The total is negative.
+        """
+        if total < 0:
+            raise ValueError(f"a window of {total}")
+        if total == 0:
+            return 0
+        if picked is not None:
+            band = self.bands[self.band_at(picked)]
+            return _pay(band, total)
+        value = self._value(total)
+        more = self.accelerator
+        if more is None or total <= more.above_minor:
+            return value
+        if year_to_date is not None and year_to_date < more.needs_year_to_date_minor:
+            return value
+        beyond = value - self._value(more.above_minor)
+        return value + beyond * (more.multiplier_bps - BPS_PER_WHOLE) // BPS_PER_WHOLE
+
+    def band_at(self, total: int) -> int:
+        """Return the number of the band in which `total` lies, from 0."""
+        if len(self.bands) == 1:
+            return 0
+        find = bisect_right if self.above else bisect_left
+        return max(find(self._froms, total) - 1, 0)
+
+    def change(
+        self, before: int, after: int, *, picked: int | None = None
+    ) -> list[Slice]:
         """Return how a change of the total splits over the bands.
 
-        The parts times their rates add up to the change of C, before rounding. Where
-        a whole total lands in another band, it leaves the one and enters the other.
+        The parts times their rates add up to the change of C, before rounding and
+        without accelerators. Where a whole total lands in another band, it leaves
+        the one and enters the other.
         """
-        if self.mode is BandMode.MARGINAL:
-            return self._slices(before_minor, after_minor)
-        left, entered = self._band_at(before_minor), self._band_at(after_minor)
-        if left == entered:
-            moves = [(entered, after_minor - before_minor)]
+        if picked is not None:
+            parts = {self.band_at(picked): after - before}
+        elif len(self.bands) == 1:
+            parts = {0: after - before}
         else:
-            moves = [(left, -before_minor), (entered, after_minor)]
-        return [self._slice(index, part) for index, part in moves if part]
+            parts = self._parts(after)
+            for number, part in self._parts(before).items():
+                parts[number] = parts.get(number, 0) - part
+        # What is entered stands last: going down, that is the lowest band.
+        order = sorted(parts, reverse=after < before)
+        return [self._slice(number, parts[number]) for number in order if parts[number]]
 
-    def _slices(self, before_minor: int, after_minor: int) -> list[Slice]:
-        low, high = sorted((before_minor, after_minor))
-        sign = 1 if after_minor >= before_minor else -1
-        slices = []
-        for index, band in enumerate(self.bands):
-            ceiling = self._ceiling(index)
-            top = high if ceiling is None else min(high, ceiling)
-            part = top - max(low, band.from_minor)
-            if part > 0:
-                slices.append(self._slice(index, sign * part))
-        return slices
+    def _value(self, total: int) -> int:
+        number = self.band_at(total)
+        return self._within(number, total, self._below, self._froms)
 
-    def _slice(self, index: int, part_minor: int) -> Slice:
-        band = self.bands[index]
+    def _within(
+        self,
+        number: int,
+        total: int,
+        below: "tuple[int, ...] | list[int]",
+        froms: tuple[int, ...],
+    ) -> int:
+        """Return C of a total in a band: on its own, or on top of those below."""
+        band = self.bands[number]
+        if self.modes[number] is BandMode.WHOLE:
+            return _pay(band, total)
+        return below[number] + _pay(band, total - froms[number])
+
+    def _parts(self, total: int) -> dict[int, int]:
+        """Return how a total splits over the bands."""
+        if total == 0:
+            return {}
+        parts: dict[int, int] = {}
+        number = self.band_at(total)
+        while True:
+            if self.modes[number] is BandMode.WHOLE:
+                parts[number] = total
+                return parts
+            parts[number] = total - self._froms[number]
+            if number == 0:
+                return parts
+            total = self._froms[number]
+            number -= 1
+
+    def _slice(self, number: int, part: int) -> Slice:
+        band = self.bands[number]
+        above = self._froms[number + 1 : number + 2]
         return Slice(
-            from_minor=band.from_minor,
-            to_minor=self._ceiling(index),
+            from_value=band.from_value,
+            to_value=above[0] if above else None,
             rate_bps=band.rate_bps,
-            part_minor=part_minor,
+            each_minor=band.each_minor,
+            flat_minor=band.flat_minor,
+            part=part,
         )
 
-    def _ceiling(self, index: int) -> int | None:
-        above = self.bands[index + 1 :]
-        return above[0].from_minor if above else None
 
-    def _band_at(self, total_minor: int) -> int:
-        return sum(band.from_minor <= total_minor for band in self.bands) - 1
+def _pay(band: Band, part: int) -> int:
+    """Return what a band pays for a part of the measure, in parts of `UNIT`."""
+    if band.rate_bps is not None:
+        return part * band.rate_bps * BPS_PER_WHOLE
+    if band.each_minor is not None:
+        return part * band.each_minor * UNIT
+    return (band.flat_minor or 0) * UNIT

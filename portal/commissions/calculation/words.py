@@ -1,4 +1,4 @@
-"""A trace in words and figures: why an amount is what it is.
+"""A trace in words: why an amount is what it is.
 
 The trace is data; the sentence is made from it in the reader's language.
 """
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.commissions.calculation.facts import Outcome
-from portal.programs.definition import BandMode
+from portal.programs.definition import BandMode, Measure
 
 Trace = Mapping[str, Any]
 BPS_PER_PERCENT = 100
@@ -43,14 +43,6 @@ class Formats:
     rate: Callable[[int], str] = plain_rate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One row of the table of figures: what it is, and the figure."""
-
-    label: str
-    figure: str
-
-
 def sentence_of(trace: Trace, formats: Formats) -> str:
     """Return why the line has its amount, in a sentence or two."""
     if "adjustment" in trace:
@@ -58,12 +50,17 @@ def sentence_of(trace: Trace, formats: Formats) -> str:
     outcome = Outcome(trace["outcome"])
     if not outcome.counts:
         return _why_nothing(outcome, trace, formats)
-    parts = [_how_much(trace, formats)]
-    if trace["rounding"] == "down" and trace["base_minor"]:
-        parts.append(formats.gettext("A fraction of the smallest coin is left out."))
+    parts = [_how_much(trace, formats), *_what_else(trace, formats)]
     if outcome is Outcome.HELD:
         parts.append(_held(trace, formats))
     return " ".join(parts)
+
+
+def value_text(value: int, measure: str, currency: str, formats: Formats) -> str:
+    """Return a value of a measure: an amount, or a plain number."""
+    if Measure(measure).is_money:
+        return formats.money(value, currency)
+    return f"{value:,}"
 
 
 def _correction(trace: Trace, formats: Formats) -> str:
@@ -90,11 +87,16 @@ def _why_nothing(outcome: Outcome, trace: Trace, formats: Formats) -> str:
             paid=trace["base_currency"],
             pays=trace["currency"],
         )
-    if outcome is Outcome.FORFEITED:
+    if outcome in (Outcome.FORFEITED, Outcome.PAPERS_LATE):
+        return _why_forfeited(outcome, trace, formats)
+    if outcome is Outcome.OVER_BUDGET:
+        return _("Nothing earned: the budget of the program was used up.")
+    if outcome is Outcome.NO_RULE:
+        return _("Nothing earned: no rule of the program is about such a sale.")
+    if outcome is Outcome.LEFT_EARLY:
         return _(
-            "Nothing earned: on %(day)s a requirement was not met: %(gate)s.",
-            day=_day(trace["sold_at"], formats),
-            gate=trace["gate"]["title"],
+            "Nothing earned: the customer left on %(day)s, before this was due.",
+            day=_day(trace["left_at"], formats),
         )
     return _(
         "Nothing earned: this customer's sales earned for %(months)s months, until "
@@ -104,55 +106,105 @@ def _why_nothing(outcome: Outcome, trace: Trace, formats: Formats) -> str:
     )
 
 
+def _why_forfeited(outcome: Outcome, trace: Trace, formats: Formats) -> str:
+    _ = formats.gettext
+    if outcome is Outcome.FORFEITED:
+        return _(
+            "Nothing earned: on %(day)s a requirement was not met: %(gate)s.",
+            day=_day(trace["sold_at"], formats),
+            gate=trace["gate"]["title"],
+        )
+    return _(
+        "Nothing earned: this was not done in time after the customer's first "
+        "payment: %(gate)s.",
+        gate=trace["gate"]["title"],
+    )
+
+
 def _how_much(trace: Trace, formats: Formats) -> str:
     _ = formats.gettext
     if not trace["bands"]:
         return _("Nothing changed, because no money moved.")
     in_window = bool(trace["window"]["label"])
-    if trace["mode"] == BandMode.WHOLE and (in_window or len(trace["bands"]) > 1):
+    is_whole = trace["mode"] == BandMode.WHOLE and not trace["picked"]
+    if is_whole and (in_window or len(trace["bands"]) > 1):
         return _whole(trace, formats)
     values = {
         "share": _joined(
-            [
-                _(
-                    "%(rate)s of %(base)s",
-                    rate=formats.rate(band["rate_bps"]),
-                    base=formats.money(abs(band["part_minor"]), trace["currency"]),
-                )
-                for band in trace["bands"]
-            ],
-            formats,
+            [_share(band, trace, formats) for band in trace["bands"]], formats
         ),
         "about": _about(trace, formats),
     }
     if trace["kind"] == "sale":
         return _("%(share)s%(about)s.", **values)
-    if trace["base_minor"] > 0:
+    if trace["kind"] == "left":
+        return _(
+            "Taken back, because the customer left in the middle of what was paid: "
+            "%(share)s%(about)s.",
+            **values,
+        )
+    if trace["step"] > 0:
         return _(
             "Given back: %(share)s that the vendor received again%(about)s.", **values
         )
     return _("Taken back: %(share)s refunded%(about)s.", **values)
 
 
+def _share(band: Trace, trace: Trace, formats: Formats) -> str:
+    """Say what one band pays for its part of the change."""
+    _ = formats.gettext
+    part = abs(band["part"])
+    base = value_text(part, trace["measure"], trace["currency"], formats)
+    if band["rate_bps"] is not None:
+        return _("%(rate)s of %(base)s", rate=formats.rate(band["rate_bps"]), base=base)
+    if band["each_minor"] is not None:
+        return _(
+            "%(amount)s for each of %(count)s",
+            amount=formats.money(band["each_minor"], trace["currency"]),
+            count=base,
+        )
+    return _(
+        "%(amount)s once, from %(low)s on",
+        amount=formats.money(band["flat_minor"], trace["currency"]),
+        low=value_text(
+            band["from_value"], trace["measure"], trace["currency"], formats
+        ),
+    )
+
+
 def _whole(trace: Trace, formats: Formats) -> str:
-    """Say how a rate on a whole total gives the line: after, minus before."""
+    """Say how a whole total gives the line: after, minus before."""
     _ = formats.gettext
     last = trace["bands"][-1]
+    values = {
+        "window": trace["window"]["label"] or _("this sale"),
+        "after": formats.money(trace["commission_after_minor"], trace["currency"]),
+        "before": formats.money(trace["commission_before_minor"], trace["currency"]),
+        "about": _about(trace, formats, say_window=False),
+    }
+    if last["rate_bps"] is None:
+        return _(
+            "%(share)s, the total of %(window)s, is %(after)s; %(before)s of it was "
+            "counted before%(about)s.",
+            share=_share({**last, "part": trace["after_value"]}, trace, formats),
+            **values,
+        )
     return _(
         "%(rate)s of the total of %(window)s, %(total)s, is %(after)s; %(before)s of "
         "it was counted before%(about)s.",
         rate=formats.rate(last["rate_bps"]),
-        window=trace["window"]["label"] or _("this sale"),
-        total=formats.money(trace["after_minor"], trace["currency"]),
-        after=formats.money(trace["commission_after_minor"], trace["currency"]),
-        before=formats.money(trace["commission_before_minor"], trace["currency"]),
-        about=_about(trace, formats, say_window=False),
+        total=formats.money(trace["after_value"], trace["currency"]),
+        **values,
     )
 
 
 def _about(trace: Trace, formats: Formats, *, say_window: bool = True) -> str:
     """Return what else decided: the level, the window, the customer's month."""
     _ = formats.gettext
+
+    def value(number: int, measure: str) -> str:
+        return value_text(number, measure, trace["currency"], formats)
+
     facts = []
     if trace["tier"]:
         facts.append(_("%(tier)s level", tier=trace["tier"]["name"]))
@@ -161,8 +213,15 @@ def _about(trace: Trace, formats: Formats, *, say_window: bool = True) -> str:
             _(
                 "your sales of %(window)s went from %(before)s to %(after)s",
                 window=trace["window"]["label"],
-                before=formats.money(trace["before_minor"], trace["currency"]),
-                after=formats.money(trace["after_minor"], trace["currency"]),
+                before=value(trace["before_value"], trace["measure"]),
+                after=value(trace["after_value"], trace["measure"]),
+            )
+        )
+    if trace["picked"]:
+        facts.append(
+            _(
+                "the rate follows from a total of %(total)s",
+                total=value(trace["picked"]["value"], trace["picked"]["by"]),
             )
         )
     if trace["month"] and trace["months"]:
@@ -174,6 +233,29 @@ def _about(trace: Trace, formats: Formats, *, say_window: bool = True) -> str:
             )
         )
     return "".join(f", {fact}" for fact in facts)
+
+
+def _what_else(trace: Trace, formats: Formats) -> list[str]:
+    """Say what changed the amount after the bands: quota, cap, rounding."""
+    _ = formats.gettext
+    parts = []
+    if trace["multiplier_bps"]:
+        parts.append(
+            _(
+                "What lies above the quota counts %(times)s.",
+                times=formats.rate(trace["multiplier_bps"]),
+            )
+        )
+    if trace["over_cap_minor"]:
+        parts.append(
+            _(
+                "A cap cut off %(amount)s.",
+                amount=formats.money(trace["over_cap_minor"], trace["currency"]),
+            )
+        )
+    if trace["rounding"] == "down" and trace["base_minor"]:
+        parts.append(_("A fraction of the smallest coin is left out."))
+    return parts
 
 
 def _held(trace: Trace, formats: Formats) -> str:
@@ -197,107 +279,3 @@ def _joined(parts: list[str], formats: Formats) -> str:
 
 def _day(moment: str, formats: Formats) -> str:
     return formats.date(datetime.fromisoformat(moment))
-
-
-def steps_of(trace: Trace, formats: Formats) -> list[Step]:
-    """Return the calculation as rows of figures, from the base to the amount."""
-    _ = formats.gettext
-    steps = [
-        Step(
-            label=_("Net sale, without tax"),
-            figure=formats.money(trace["sale_net_minor"], trace["base_currency"]),
-        )
-    ]
-    if trace["kind"] != "sale":
-        steps.append(
-            Step(
-                label=_("Change of the net sale"),
-                figure=formats.money(trace["base_minor"], trace["base_currency"]),
-            )
-        )
-    if not Outcome(trace["outcome"]).counts:
-        return [
-            *steps,
-            Step(label=_("Your commission"), figure=_money(0, trace, formats)),
-        ]
-    return (
-        steps + _steps_of_total(trace, formats) + _steps_of_correction(trace, formats)
-    )
-
-
-def _steps_of_total(trace: Trace, formats: Formats) -> list[Step]:
-    """Return the total before and after, its split, and the difference of C."""
-    _ = formats.gettext
-
-    def money(minor: int) -> str:
-        return _money(minor, trace, formats)
-
-    where = trace["window"]["label"] or _("this sale")
-    steps = [
-        Step(
-            label=_("Counted in %(window)s before", window=where),
-            figure=money(trace["before_minor"]),
-        ),
-        Step(
-            label=_("Counted in %(window)s after", window=where),
-            figure=money(trace["after_minor"]),
-        ),
-    ]
-    steps += [
-        Step(
-            label=_band_label(band, trace, formats),
-            figure=money(band["part_minor"]),
-        )
-        for band in trace["bands"]
-    ]
-    steps += [
-        Step(
-            label=_("Commission on the total before"),
-            figure=money(trace["commission_before_minor"]),
-        ),
-        Step(
-            label=_("Commission on the total after"),
-            figure=money(trace["commission_after_minor"]),
-        ),
-        Step(
-            label=_("Your commission: the difference"),
-            figure=money(
-                trace["commission_after_minor"] - trace["commission_before_minor"]
-            ),
-        ),
-    ]
-    return steps
-
-
-def _steps_of_correction(trace: Trace, formats: Formats) -> list[Step]:
-    _ = formats.gettext
-    if "adjustment" not in trace:
-        return []
-    settled = trace["adjustment"]["settled_minor"]
-    return [
-        Step(label=_("On earlier statements"), figure=_money(settled, trace, formats)),
-        Step(
-            label=_("This correction"),
-            figure=_money(trace["amount_minor"], trace, formats),
-        ),
-    ]
-
-
-def _money(minor: int, trace: Trace, formats: Formats) -> str:
-    return formats.money(minor, trace["currency"])
-
-
-def _band_label(band: Trace, trace: Trace, formats: Formats) -> str:
-    _ = formats.gettext
-    rate = formats.rate(band["rate_bps"])
-    low = formats.money(band["from_minor"], trace["currency"])
-    if band["to_minor"] is not None:
-        return _(
-            "At %(rate)s: the part from %(low)s up to %(high)s",
-            rate=rate,
-            low=low,
-            high=formats.money(band["to_minor"], trace["currency"]),
-        )
-    if band["from_minor"]:
-        return _("At %(rate)s: the part from %(low)s on", rate=rate, low=low)
-    return _("At %(rate)s", rate=rate)

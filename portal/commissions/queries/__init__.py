@@ -21,14 +21,24 @@ from portal.commissions.queries.lines import (
     page_of,
     totals,
 )
+from portal.commissions.queries.trial import (
+    MOST_PARTNERS,
+    PartnerTrial,
+    Trial,
+    terms_of,
+    trial,
+)
 
 __all__ = [
     "EVERYTHING",
+    "MOST_PARTNERS",
     "CustomerState",
     "CustomerView",
     "Filters",
     "OpenTotals",
+    "PartnerTrial",
     "Totals",
+    "Trial",
     "customer_for_partner",
     "customers_of_partner",
     "earns_until",
@@ -39,5 +49,7 @@ __all__ = [
     "of_sale",
     "open_totals",
     "page_of",
+    "terms_of",
     "totals",
+    "trial",
 ]
