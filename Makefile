@@ -53,4 +53,10 @@ screenshots: $(STAMP) ## Make the pictures of the README from the demo
 bench: $(STAMP) ## Print the benchmarks' ratios against their limits
 	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python $$f; done
 
-.PHONY: help install demo reset-demo test check format lint types layers cover fix serve screenshots bench
+bench-rating: $(STAMP) ## Rate a million sales and print the ratio to reading and writing
+	@$(BIN)/python bench/bench_rating.py
+
+mutants: $(STAMP) ## Plant mistakes in the engine and see that the tests notice each
+	@$(BIN)/python bench/mutants.py
+
+.PHONY: bench-rating mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench

@@ -14,6 +14,7 @@ from portal.boot import BootError, booted_settings
 from portal.config import SettingsError
 from portal.kit.errors import DomainError
 from portal.serving import serve, worker
+from portal.simulation.cli import simulate
 
 
 def _app() -> Flask:
@@ -28,6 +29,7 @@ cli = FlaskGroup(
 )
 cli.add_command(serve)
 cli.add_command(worker)
+cli.add_command(simulate)
 
 
 def main() -> None:

@@ -29,9 +29,11 @@ from portal.certification import views as certification_views
 from portal.commissions import admin_views as commissions_admin_views
 from portal.commissions import cli as commissions_cli
 from portal.commissions import tasks as _commissions  # noqa: F401 - its tasks
+from portal.commissions import trial_views
 from portal.commissions import views as commissions_views
 from portal.config import Settings
 from portal.dashboard import admin_views as dashboard_admin_views
+from portal.dashboard import tier_views as tiers_admin_views
 from portal.dashboard import views as dashboard_views
 from portal.demo import cli as demo_cli
 from portal.demo.settings import mails_url
@@ -57,6 +59,7 @@ from portal.statements import cli as statements_cli
 from portal.statements import public_views as statements_public_views
 from portal.statements import tasks as _statements  # noqa: F401 - its tasks
 from portal.statements import views as statements_views
+from portal.tiers import tasks as _tiers  # noqa: F401 - its tasks
 from portal.tiers import views as tiers_views
 from portal.tracking import blueprint as tracking_blueprint
 from portal.tracking import public_views as _tracking_public  # noqa: F401 - its page
@@ -87,8 +90,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     certification_admin_views.bp,
     certification_public_views.bp,
     tiers_views.bp,
+    tiers_admin_views.bp,
     commissions_views.bp,
     commissions_admin_views.bp,
+    trial_views.bp,
     statements_views.bp,
     statements_public_views.bp,
     statements_admin_views.bp,

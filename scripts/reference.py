@@ -3,6 +3,7 @@
 Run it after changing a setting or a command; a test fails while they differ.
 """
 
+from inspect import cleandoc
 from pathlib import Path
 
 import click
@@ -46,14 +47,14 @@ def configuration() -> str:
 def commands() -> str:
     """Return the reference of the commands."""
     parts = [CLI]
-    named = [cli.commands[name] for name in ("serve", "worker")]
+    named = [cli.commands[name] for name in ("serve", "simulate", "worker")]
     for command in sorted([*COMMANDS, *named], key=lambda c: c.name or ""):
         parts += _describe(command, f"portal {command.name}", "##")
     return "\n".join(parts) + "\n"
 
 
 def _describe(command: click.Command, path: str, level: str) -> list[str]:
-    lines = [f"{level} `{path}`", "", command.help or "", ""]
+    lines = [f"{level} `{path}`", "", cleandoc(command.help or ""), ""]
     if isinstance(command, click.Group):
         for name in sorted(command.commands):
             lines += _describe(command.commands[name], f"{path} {name}", level + "#")

@@ -40,7 +40,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_wrong_setting_stops_the_command_with_one_sentence() -> None:
-    result = run("program", "list", PORTAL_PORT="eighty")
+    result = run("programs", "list", PORTAL_PORT="eighty")
 
     assert result.returncode == 2
     assert result.stderr == (
@@ -53,7 +53,7 @@ def test_an_instance_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None
     blocked.write_text("in the way")
 
     result = run(
-        "program",
+        "programs",
         "list",
         PORTAL_INSTANCE_DIR=str(blocked),
         PORTAL_SECRET_KEY="x" * 32,
@@ -74,7 +74,7 @@ def test_a_database_without_tables_and_one_away_are_told_in_a_sentence(
     away = "postgresql+psycopg://localhost:1/nothing"
 
     results = [
-        run("program", "list", DATABASE_URL=url, PORTAL_SECRET_KEY="x" * 32)
+        run("programs", "list", DATABASE_URL=url, PORTAL_SECRET_KEY="x" * 32)
         for url in (bare, away)
     ]
     with psycopg.connect(owner, autocommit=True) as connection:

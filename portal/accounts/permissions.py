@@ -48,6 +48,7 @@ class Permission(StrEnum):
     APPLICATIONS_REVIEW = "staff:applications:review"
     PARTNERS_READ = "staff:partners:read"
     PARTNERS_MANAGE = "staff:partners:manage"
+    GATES_CONFIRM = "staff:gates:confirm"
     COMMISSIONS_READ = "staff:commissions:read"
     PERIODS_READ = "staff:periods:read"
     PERIODS_CLOSE = "staff:periods:close"
@@ -93,10 +94,11 @@ _SYSTEM_READ = frozenset({_P.EVENTS_READ, _P.MAIL_READ, _P.USERS_READ, _P.AUDIT_
 GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.ADMIN: frozenset(p for p in Permission if p.startswith("staff:")),
-        Role.REVIEWER: _EVERY_STAFF_ROLE | {_P.APPLICATIONS_REVIEW},
+        Role.REVIEWER: _EVERY_STAFF_ROLE | {_P.APPLICATIONS_REVIEW, _P.GATES_CONFIRM},
         Role.FINANCE: _EVERY_STAFF_ROLE
         | _BOOKS_READ
-        | {_P.PERIODS_CLOSE, _P.PAYOUTS_RECORD, _P.EVENTS_READ, _P.EVENTS_RETRY},
+        | {_P.PERIODS_CLOSE, _P.PAYOUTS_RECORD, _P.EVENTS_READ, _P.EVENTS_RETRY}
+        | {_P.GATES_CONFIRM},
         Role.AUDITOR: _EVERY_STAFF_ROLE | _BOOKS_READ | _SYSTEM_READ,
         Role.PARTNER_OWNER: frozenset(
             p for p in Permission if p.startswith("workspace:")

@@ -16,8 +16,13 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
-from portal.applications import queries, service, words
-from portal.applications.forms import NoteForm, QuestionForm, RejectForm
+from portal.applications import queries, rules, service, words
+from portal.applications.forms import (
+    ApproveForm,
+    NoteForm,
+    QuestionForm,
+    RejectForm,
+)
 from portal.applications.models import DECIDED, Application, ApplicationStatus
 from portal.applications.rules import RejectionReason
 from portal.config import Settings
@@ -99,7 +104,8 @@ def ask(application_id: UUID) -> ResponseReturnValue:
 @requires(Permission.APPLICATIONS_REVIEW)
 def approve(application_id: UUID) -> ResponseReturnValue:
     """Approve, and offer to undo it."""
-    form = NoteForm(request.form, prefix="approve-")
+    definition = queries.get(db.session(), application_id).definition
+    form = ApproveForm(request.form, prefix="approve-").for_program(definition)
     if not form.validate():
         return _render_one(application_id, note_form=form)
 
@@ -109,6 +115,7 @@ def approve(application_id: UUID) -> ResponseReturnValue:
             application,
             reviewer=signed_in_user(),
             note=form.text.data or "",
+            confirmed=form.confirmed_keys,
             hold_seconds=_hold_seconds(),
             now=now,
         )
@@ -217,7 +224,6 @@ def _render(name: str, application: Application | None, **forms: object) -> str:
         **(
             {
                 "question_form": QuestionForm(prefix="ask-"),
-                "note_form": NoteForm(prefix="approve-"),
                 "reject_form": RejectForm(prefix="reject-"),
             }
             | details
@@ -249,6 +255,8 @@ def _details(
     session: Session, application: Application, now: datetime
 ) -> dict[str, object]:
     return {
+        "note_form": ApproveForm(prefix="approve-").for_program(application.definition),
+        "must_confirm": bool(rules.confirmed_by_reviewer(application.definition)),
         "messages": queries.messages(session, application.id),
         "trail": queries.trail(session, application.id),
         "checks": queries.review_checks(session, application),

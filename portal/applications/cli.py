@@ -80,15 +80,34 @@ def show(reference: str, *, as_json: bool) -> None:
 @click.argument("reference")
 @_reviewer
 @_note
+@click.option(
+    "--confirm",
+    "confirmed",
+    multiple=True,
+    metavar="GATE",
+    help="Key of a gate that you have checked, where the program asks for it.",
+)
 @_dry_run
 @_as_json
 def approve(
-    reference: str, email: str, note: str, *, dry_run: bool, as_json: bool
+    reference: str,
+    email: str,
+    note: str,
+    confirmed: tuple[str, ...],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Let the applicant in once the time to undo it is over."""
     with _deciding(reference, email, dry_run=dry_run) as (session, row, user, now):
         service.approve(
-            session, row, reviewer=user, note=note, hold_seconds=_hold(), now=now
+            session,
+            row,
+            reviewer=user,
+            note=note,
+            confirmed=confirmed,
+            hold_seconds=_hold(),
+            now=now,
         )
         facts = _facts(row)
     _say(facts, as_json=as_json, dry_run=dry_run)

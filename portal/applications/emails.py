@@ -64,9 +64,13 @@ def send_approved(
     *,
     path: str,
     is_new_user: bool,
+    is_open: bool = False,
     now: datetime,
 ) -> OutboxEmail:
-    """Tell the applicant that they are in, and where to go on."""
+    """Tell the applicant that they are in, and where to go on.
+
+    With `is_open`, nobody had to decide: the program takes in everybody.
+    """
     return _send(
         session,
         application,
@@ -74,6 +78,7 @@ def send_approved(
         now=now,
         secret_path=path,
         is_new_user=is_new_user,
+        is_open=is_open,
         note=application.decision_note,
     )
 

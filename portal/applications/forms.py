@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from wtforms import (
     BooleanField,
@@ -24,6 +25,7 @@ from portal.applications.rules import MESSAGE_LENGTH, Answer
 from portal.programs.definition import (
     FormStep,
     Join,
+    ProgramDefinition,
     Question,
     QuestionKind,
     storable,
@@ -161,6 +163,42 @@ class NoteForm(ReplyForm):
         filters=[_tidy],
         render_kw={"rows": 4},
     )
+
+
+class ApproveForm(NoteForm):
+    """What the reviewer checked, where the program wants it, and a note."""
+
+    confirmed = SelectMultipleField(_("I have checked"), validate_choice=False)
+
+    def for_program(self, definition: ProgramDefinition) -> "ApproveForm":
+        """Ask for what is to be checked before anybody joins, if there is any."""
+        gates = rules.confirmed_by_reviewer(definition)
+        if gates:
+            self.confirmed.choices = choices([(gate.key, gate.title) for gate in gates])
+        else:
+            del self.confirmed
+        return self
+
+    @property
+    def confirmed_keys(self) -> list[str]:
+        """The keys of the gates that were ticked."""
+        field = self._fields.get("confirmed")
+        return [] if field is None else list(field.data or ())
+
+    def validate_confirmed(self, field: SelectMultipleField) -> None:
+        """Everything must be checked before the approval."""
+        missing = [
+            str(label)
+            for key, label, *_rest in field.iter_choices()
+            if key not in (field.data or ())
+        ]
+        if missing:
+            raise ValidationError(
+                gettext(
+                    "Check this first, then tick it: %(gates)s.",
+                    gates="; ".join(missing),
+                )
+            )
 
 
 class RejectForm(NoteForm):

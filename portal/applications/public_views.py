@@ -231,19 +231,26 @@ def check(reference: str) -> ResponseReturnValue:
     application = access.opened(db.session(), reference)
     if application.status is not ApplicationStatus.DRAFT:
         return _to_status(application)
+    is_open = service.takes_in_everybody(db.session(), application, now=utc_now())
     form = SendForm(_typed())
+    if is_open:
+        del form.agree
     if request.method == "POST":
         try:
             with transaction(db.session()) as session:
                 service.submit(
                     session,
                     access.opened(session, reference, lock=True),
-                    agrees_to_checks=bool(form.agree.data),
+                    agrees_to_checks="agree" in form and bool(form.agree.data),
                     now=utc_now(),
                 )
         except Invalid as refusal:
             blame(form, refusal)
-        except service.AnswersMissing as refusal:
+        except (
+            service.AnswersMissing,
+            service.StaffAddress,
+            service.AlreadyInProgram,
+        ) as refusal:
             form.form_errors.append(refusal.message)
         else:
             return redirect(url_for(".sent", reference=reference), HTTPStatus.SEE_OTHER)
@@ -253,6 +260,7 @@ def check(reference: str) -> ResponseReturnValue:
         "applications/public/check.html",
         application=application,
         form=form,
+        is_open=is_open,
         problems=rules.unfinished(join.questions, application.answers, join),
         shown_answer=words.shown_answer,
         problem_text=words.problem_text,

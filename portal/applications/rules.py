@@ -16,8 +16,12 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 
 from portal.programs.definition import (
+    Blocks,
     FormStep,
+    Gate,
+    GateKind,
     Join,
+    ProgramDefinition,
     Question,
     QuestionKind,
     storable,
@@ -273,6 +277,15 @@ def labels_of(question: Question, answer: Answer) -> list[str]:
     labels = {choice.key: choice.label for choice in question.choices}
     texts = answer if isinstance(answer, list) else [answer]
     return [labels.get(text, text) for text in texts if text]
+
+
+def confirmed_by_reviewer(definition: ProgramDefinition) -> tuple[Gate, ...]:
+    """Return the gates that a reviewer confirms before anybody can join."""
+    return tuple(
+        gate
+        for gate in definition.gates
+        if gate.kind is GateKind.CONFIRMATION and Blocks.JOIN in gate.blocks
+    )
 
 
 def shares_company(email: str, other: str) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from wtforms import Form
 
 from portal.accounts.access import can, requires, signed_in_user
 from portal.accounts.permissions import Permission
@@ -15,12 +16,20 @@ from portal.applications.words import country_name
 from portal.commissions import service as commissions
 from portal.dashboard import work
 from portal.dashboard.forms import ReasonForm
-from portal.dashboard.partner_tabs import TABS, VERBS, chosen_tab, form_prefix
+from portal.dashboard.partner_tabs import (
+    GATE_FORMS,
+    TABS,
+    VERBS,
+    chosen_tab,
+    gate_dialog,
+    place_dialog,
+)
 from portal.dashboard.queries import inbox as inbox_queries
 from portal.dashboard.queries import partners as partner_queries
 from portal.dashboard.queries.partners import Search
 from portal.enrollments import queries as enrollments
 from portal.enrollments import service as enrollment_service
+from portal.enrollments.forms import ConfirmForm, WithdrawForm
 from portal.enrollments.models import (
     Enrollment,
     EnrollmentStatus,
@@ -29,6 +38,7 @@ from portal.enrollments.models import (
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
+from portal.kit.errors import Invalid
 from portal.kit.ids import parse_public_id
 from portal.partners import queries as partners
 from portal.programs import queries as programs
@@ -38,6 +48,7 @@ from portal.tiers import wording as tier_words
 from portal.web import flashes
 from portal.web.csv_safe import Cell, csv_lines
 from portal.web.downloads import csv_download
+from portal.web.forms import blame
 from portal.web.pagination import page_request
 from portal.web.states import state_label
 
@@ -188,9 +199,10 @@ def change_place(
 ) -> ResponseReturnValue:
     """Suspend, resume or end a partner's place in a program."""
     found = enrollments.get(db.session(), enrollment_id, partner_id=partner_id)
-    form = ReasonForm(request.form, prefix=form_prefix(found, verb))
+    dialog = place_dialog(found, verb)
+    form = ReasonForm(request.form, prefix=f"{dialog}-")
     if not form.validate():
-        page = _partner_page(partner_id, "overview", failed=(found, verb, form))
+        page = _partner_page(partner_id, "overview", failed=(dialog, form))
         return page, HTTPStatus.UNPROCESSABLE_ENTITY
     here = url_for(".partner", partner_id=partner_id)
     try:
@@ -215,11 +227,67 @@ def change_place(
     return redirect(here, HTTPStatus.SEE_OTHER)
 
 
+@bp.post(
+    "/partners/<pid(prt):partner_id>/programs/<pid(enr):enrollment_id>/"
+    "gates/<gate_key>/<any(confirm, withdraw):verb>"
+)
+@requires(Permission.GATES_CONFIRM)
+def change_gate(
+    partner_id: UUID, enrollment_id: UUID, gate_key: str, verb: str
+) -> ResponseReturnValue:
+    """Confirm something that staff check, or take the confirmation back."""
+    found = enrollments.get(db.session(), enrollment_id, partner_id=partner_id)
+    dialog = gate_dialog(found, gate_key, verb)
+    form = GATE_FORMS[verb](request.form, prefix=f"{dialog}-")
+    if form.validate():
+        try:
+            _change_gate(found, gate_key, form)
+        except Invalid as refusal:
+            blame(form, refusal)
+    if form.errors:
+        page = _partner_page(partner_id, "overview", failed=(dialog, form))
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
+    return redirect(url_for(".partner", partner_id=partner_id), HTTPStatus.SEE_OTHER)
+
+
+def _change_gate(
+    found: Enrollment, gate_key: str, form: ConfirmForm | WithdrawForm
+) -> None:
+    actor, reason, now = signed_in_user(), form.reason.data or "", utc_now()
+    try:
+        with transaction(db.session()) as session:
+            enrollment = enrollments.get(session, found.id, lock=True)
+            if isinstance(form, ConfirmForm):
+                enrollment_service.confirm_gate(
+                    session,
+                    enrollment,
+                    gate_key,
+                    actor=actor,
+                    reason=reason,
+                    now=now,
+                    since_on=form.since_on.data,
+                    last_on=form.last_on.data,
+                )
+            else:
+                enrollment_service.withdraw_gate(
+                    session, enrollment, gate_key, actor=actor, reason=reason, now=now
+                )
+            commissions.recompute_later(session, enrollment.id)
+    except (
+        enrollment_service.AlreadyConfirmed,
+        enrollment_service.NotConfirmed,
+    ) as refusal:
+        # A second click, or a colleague was faster; the page shows how things are.
+        flashes.warning(refusal.message)
+    else:
+        flashes.success(_("Done. The requirement is up to date; see below."))
+
+
 def _partner_page(
     partner_id: UUID,
     tab: str,
     *,
-    failed: tuple[Enrollment, str, ReasonForm] | None = None,
+    failed: tuple[str, Form] | None = None,
 ) -> str:
     session, now = db.session(), utc_now()
     found = partners.get(session, partner_id)
@@ -241,7 +309,7 @@ def _partner_page(
         ],
         verbs=VERBS,
         failed=failed,
-        form=failed[2] if failed else None,
+        form=failed[1] if failed else None,
         now=now,
         **TABS[tab].load(session, found, now),
     )

@@ -107,16 +107,19 @@ def gate_to_meet(standings: Sequence[Standing], allowed: Allowed) -> Banner | No
 def _of_gate(standing: Standing, status: GateStatus) -> Banner:
     address = page_of(standing.enrollment, status)
     body = _("The next step in %(program)s.", program=standing.program_name)
-    if address is None:
+    if status.gate.kind is GateKind.CONFIRMATION:
+        body += " " + (status.gate.how or _("There is nothing for you to do."))
+        body += " " + _("We check this.")
+    elif address is None:
         body += " " + _("There is nothing for you to do; we let you know.")
-    elif status.due_at is not None:
-        body += " " + _("Do it by %(day)s.", day=date_text(status.due_at))
+    if status.due_on is not None:
+        body += " " + _("The last day for it: %(day)s.", day=date_text(status.due_on))
     button = _BUTTONS.get(status.gate.kind)
     return Banner(
         title=_("Next: %(gate)s", gate=status.gate.title),
         body=body,
         actions=(Action(str(button), address),) if address and button else (),
-        tone="warn" if status.due_at is not None else None,
+        tone="warn" if status.due_on is not None else None,
     )
 
 

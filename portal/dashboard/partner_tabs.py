@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.access import can
 from portal.accounts.permissions import Permission
+from portal.applications.words import country_name
 from portal.attribution.rules import sentence_of
 from portal.audit.words import action_in_words, details_in_words, subject_text
 from portal.certification import queries as certification
@@ -25,12 +26,15 @@ from portal.dashboard.forms import ReasonForm
 from portal.dashboard.queries import home, partners
 from portal.dashboard.rules import add_up
 from portal.enrollments import queries as enrollments
+from portal.enrollments.forms import ConfirmForm, WithdrawForm
 from portal.enrollments.models import TRANSITIONS, Enrollment, EnrollmentStatus
+from portal.enrollments.rules import GateStatus
 from portal.enrollments.steps import UNLOCKS
 from portal.fees import queries as fees
 from portal.kit.money import Money
 from portal.partners import queries as people
 from portal.partners.models import Partner
+from portal.programs.definition import GateKind
 from portal.statements import queries as statements
 from portal.tiers import wording as tier_words
 from portal.web.formats import datetime_text
@@ -119,9 +123,28 @@ def verbs_for(enrollment: Enrollment) -> dict[str, Verb]:
     }
 
 
-def form_prefix(enrollment: Enrollment, verb: str) -> str:
-    """Return what keeps the fields of the page's dialogs apart."""
-    return f"{verb}-{enrollment.public_id}-"
+GATE_FORMS: Mapping[str, type[ConfirmForm | WithdrawForm]] = MappingProxyType(
+    {"confirm": ConfirmForm, "withdraw": WithdrawForm}
+)
+"""What staff do about a requirement that they check themselves."""
+
+
+def gate_verb(enrollment: Enrollment, status: GateStatus) -> str | None:
+    """Return what can be done about a requirement, if staff check it."""
+    has_ended = enrollment.status is EnrollmentStatus.TERMINATED
+    if status.gate.kind is not GateKind.CONFIRMATION or has_ended:
+        return None
+    return "withdraw" if status.is_met else "confirm"
+
+
+def gate_dialog(enrollment: Enrollment, gate_key: str, verb: str) -> str:
+    """Return what keeps the dialogs about requirements apart, and their fields."""
+    return f"{verb}-{gate_key}-{enrollment.public_id}"
+
+
+def place_dialog(enrollment: Enrollment, verb: str) -> str:
+    """Return what keeps the dialogs about a place apart, and their fields."""
+    return f"{verb}-{enrollment.public_id}"
 
 
 def _overview(session: Session, partner: Partner, now: datetime) -> Context:
@@ -156,9 +179,10 @@ def _overview(session: Session, partner: Partner, now: datetime) -> Context:
         "unlocks": UNLOCKS,
         "tier_words": tier_words,
         "verbs_for": verbs_for,
-        "dialog_form": lambda enrollment, verb: ReasonForm(
-            prefix=form_prefix(enrollment, verb)
-        ),
+        "dialog_form": lambda dialog: ReasonForm(prefix=f"{dialog}-"),
+        "gate_form": lambda dialog, verb: GATE_FORMS[verb](prefix=f"{dialog}-"),
+        "gate_verb": gate_verb,
+        "gate_dialog": gate_dialog,
     }
 
 
@@ -176,7 +200,9 @@ def _customers(session: Session, partner: Partner, now: datetime) -> Context:
             for key, decision in decisions.items()
         },
         "links": partners.links_behind(session, page.items),
+        "share_text": wording.share_text,
         "reasons": LOSS_LABELS,
+        "country_name": country_name,
     }
 
 

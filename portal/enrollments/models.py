@@ -117,12 +117,14 @@ class GateInterval(Base):
     met_from: Mapped[datetime]
     met_until: Mapped[datetime | None]
     """When it stopped, or will stop, being met; none: nobody knows of an end."""
+    in_grace: Mapped[bool] = mapped_column(default=False)
+    """Whether a payment failed, so that only the days of grace hold it open."""
     note: Mapped[str] = mapped_column(default="")
 
     @property
     def interval(self) -> Interval:
         """The interval as the rules see it."""
-        return Interval(self.met_from, self.met_until)
+        return Interval(self.met_from, self.met_until, self.in_grace)
 
 
 class AgreementAcceptance(Base):

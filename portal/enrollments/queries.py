@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask_babel import gettext as _
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.accounts.models import User
 from portal.enrollments import rules
@@ -73,6 +73,14 @@ def of_partner_in(
     )
 
 
+def by_ids(session: Session, keys: Sequence[UUID]) -> Sequence[Enrollment]:
+    """Return these enrollments, in the order in which they are given."""
+    found = session.scalars(
+        select(Enrollment).where(Enrollment.id.in_(keys)).options(*_WITH)
+    ).all()
+    return sorted(found, key=lambda enrollment: keys.index(enrollment.id))
+
+
 def in_program(
     session: Session, program_id: UUID, statuses: Sequence[EnrollmentStatus] = ()
 ) -> Sequence[Enrollment]:
@@ -88,10 +96,30 @@ def in_program(
     return session.scalars(query).all()
 
 
-def histories(
+def histories(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, History]:
+    """Return the gate history of each enrollment, without what came too late.
+
+    However many enrollments there are, it takes the same number of statements.
+    """
+    found = _everything(session, enrollment_ids)
+    enrollments = session.scalars(
+        select(Enrollment)
+        .where(Enrollment.id.in_(enrollment_ids))
+        # A version that is in the session already is not read again.
+        .options(selectinload(Enrollment.version))
+    )
+    return {one.id: _effective(one, found[one.id]) for one in enrollments}
+
+
+def history(session: Session, enrollment_id: UUID) -> History:
+    """Return the gate history of one enrollment, without what came too late."""
+    return histories(session, [enrollment_id])[enrollment_id]
+
+
+def _everything(
     session: Session, enrollment_ids: Sequence[UUID]
 ) -> dict[UUID, dict[str, list[Interval]]]:
-    """Return the gate history of each enrollment, in one statement."""
+    """Return all that is kept, what came too late as well."""
     found: dict[UUID, dict[str, list[Interval]]] = {
         enrollment_id: defaultdict(list) for enrollment_id in enrollment_ids
     }
@@ -105,21 +133,52 @@ def histories(
     return found
 
 
-def history(session: Session, enrollment_id: UUID) -> History:
-    """Return the gate history of one enrollment."""
-    return histories(session, [enrollment_id])[enrollment_id]
+def _effective(enrollment: Enrollment, history: History) -> History:
+    definition = enrollment.version.definition
+    return rules.effective_history(
+        definition.gates,
+        history,
+        joined_at=enrollment.joined_at,
+        zone=definition.zone,
+    )
+
+
+def checklists(
+    session: Session, enrollments: Sequence[Enrollment], *, now: datetime
+) -> dict[UUID, list[GateStatus]]:
+    """Return how each gate of each enrollment stands, in one statement."""
+    found = _everything(session, [one.id for one in enrollments])
+    return {
+        one.id: rules.checklist(
+            one.version.definition.gates,
+            found[one.id],
+            joined_at=one.joined_at,
+            zone=one.version.definition.zone,
+            at=now,
+        )
+        for one in enrollments
+    }
 
 
 def checklist(
     session: Session, enrollment: Enrollment, *, now: datetime
 ) -> list[GateStatus]:
     """Return how each gate of the enrollment stands."""
-    return rules.checklist(
-        enrollment.version.definition.gates,
-        history(session, enrollment.id),
-        joined_at=enrollment.joined_at,
-        at=now,
-    )
+    return checklists(session, [enrollment], now=now)[enrollment.id]
+
+
+def intervals(
+    session: Session, enrollment_id: UUID, gate_key: str
+) -> Sequence[GateInterval]:
+    """Return when a gate was met, oldest first, in time or not."""
+    return session.scalars(
+        select(GateInterval)
+        .where(
+            GateInterval.enrollment_id == enrollment_id,
+            GateInterval.gate_key == gate_key,
+        )
+        .order_by(GateInterval.met_from, GateInterval.id)
+    ).all()
 
 
 def acceptances(session: Session, enrollment_id: UUID) -> Sequence[AgreementAcceptance]:

@@ -2,11 +2,14 @@
 
 A gate is met during half-open intervals, `[from, until)`. They are kept for good,
 so that "could this partner earn at that moment?" has an answer for any past one.
+What was first met after a deadline that shuts the gate is kept too, and does not
+count: `effective_history` leaves it out.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from portal.programs.definition import Blocks, Gate, GateKind
 
@@ -25,10 +28,23 @@ STANDING = Gate(
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A time during which a gate was met; `until` none: it still is."""
+    """A time during which a gate was met.
+
+    Attributes:
+        since: Its first moment.
+        until: The first moment after it; none: it still is met.
+        in_grace: Whether the last payment failed, so that only the days of grace
+            hold the gate open until its end.
+    """
 
     since: datetime
     until: datetime | None = None
+    in_grace: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was over when it began."""
+        return self.until is not None and self.until <= self.since
 
     def holds(self, moment: datetime) -> bool:
         """Tell whether `moment` lies in the interval."""
@@ -44,45 +60,139 @@ class GateStatus:
         since: Since when it is met; none while it is not.
         until: When it will stop being met, such as a certificate's expiry; none when
             nobody knows of an end.
-        due_at: By when it should be met; none when met, or without a deadline.
+        due_on: The last day on which it is met in time; none once it was met, and
+            without a deadline.
+        is_overdue: Whether that day is over.
+        in_grace: Whether it is met only until `until`, because a payment failed.
     """
 
     gate: Gate
-    since: datetime | None
-    until: datetime | None
-    due_at: datetime | None
+    since: datetime | None = None
+    until: datetime | None = None
+    due_on: date | None = None
+    is_overdue: bool = False
+    in_grace: bool = False
 
     @property
     def is_met(self) -> bool:
         """Whether the partner has what the gate asks for."""
         return self.since is not None
 
+    @property
+    def last_moment(self) -> datetime | None:
+        """The last moment at which it is met, whose day people read as its end."""
+        return None if self.until is None else self.until - timedelta.resolution
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it was not met in time and cannot be met any more."""
+        return self.is_overdue and self.gate.shuts_at_deadline
+
 
 History = Mapping[str, Sequence[Interval]]
 """The intervals of each gate, by its key."""
 
 
+def due_on(gate: Gate, *, joined_at: datetime, zone: ZoneInfo) -> date | None:
+    """Return the last day on which a gate is met in time; none without a deadline.
+
+    Args:
+        gate: The gate.
+        joined_at: When the partner joined; the days are counted from that day on.
+        zone: The program's, in which days begin.
+    """
+    if gate.deadline_days is None:
+        return None
+    return joined_at.astimezone(zone).date() + timedelta(days=gate.deadline_days)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the instant at which a day begins in `zone`."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def effective_history(
+    gates: Sequence[Gate], history: History, *, joined_at: datetime, zone: ZoneInfo
+) -> History:
+    """Return the intervals that count: none of a gate that was first met too late.
+
+    Doing this again changes nothing.
+
+    Args:
+        gates: The gates of the version under which the partner joined.
+        history: All intervals.
+        joined_at: When the partner joined.
+        zone: The program's.
+    """
+    shut = {
+        gate.key
+        for gate in gates
+        if not _counting(gate, history, joined_at=joined_at, zone=zone)
+    }
+    return {key: found for key, found in history.items() if key not in shut}
+
+
+def _counting(
+    gate: Gate, history: History, *, joined_at: datetime, zone: ZoneInfo
+) -> list[Interval]:
+    """Return the intervals of a gate that count."""
+    found = [one for one in history.get(gate.key, ()) if not one.is_empty]
+    last_day = due_on(gate, joined_at=joined_at, zone=zone)
+    if not gate.shuts_at_deadline or last_day is None:
+        return found
+    shuts_at = day_start(last_day + timedelta(days=1), zone)
+    return found if any(one.since < shuts_at for one in found) else []
+
+
 def status_of(
-    gate: Gate, history: History, *, joined_at: datetime, at: datetime
+    gate: Gate,
+    history: History,
+    *,
+    joined_at: datetime,
+    zone: ZoneInfo,
+    at: datetime,
 ) -> GateStatus:
-    """Return how `gate` stands at the moment `at`."""
-    current = [i for i in history.get(gate.key, ()) if i.holds(at)]
+    """Return how `gate` stands at the moment `at`.
+
+    Args:
+        gate: The gate.
+        history: The intervals of all gates.
+        joined_at: When the partner joined.
+        zone: The program's, in which the days of a deadline begin.
+        at: The moment.
+    """
+    found = _counting(gate, history, joined_at=joined_at, zone=zone)
+    current = [i for i in found if i.holds(at)]
     if current:
         # Overlapping intervals, such as two certificates, end with the later one.
         ends = [i.until for i in current]
         until = None if None in ends else max(end for end in ends if end is not None)
-        return GateStatus(gate, min(i.since for i in current), until, None)
-    due_at = (
-        joined_at + timedelta(days=gate.deadline_days) if gate.deadline_days else None
-    )
-    return GateStatus(gate, None, None, due_at)
+        return GateStatus(
+            gate,
+            min(i.since for i in current),
+            until,
+            in_grace=all(i.in_grace for i in current),
+        )
+    last_day = due_on(gate, joined_at=joined_at, zone=zone)
+    if last_day is None or any(i.since <= at for i in found):
+        return GateStatus(gate)
+    is_overdue = at >= day_start(last_day + timedelta(days=1), zone)
+    return GateStatus(gate, due_on=last_day, is_overdue=is_overdue)
 
 
 def checklist(
-    gates: Sequence[Gate], history: History, *, joined_at: datetime, at: datetime
+    gates: Sequence[Gate],
+    history: History,
+    *,
+    joined_at: datetime,
+    zone: ZoneInfo,
+    at: datetime,
 ) -> list[GateStatus]:
     """Return how every gate stands at the moment `at`, in the program's order."""
-    return [status_of(gate, history, joined_at=joined_at, at=at) for gate in gates]
+    return [
+        status_of(gate, history, joined_at=joined_at, zone=zone, at=at)
+        for gate in gates
+    ]
 
 
 def unmet(statuses: Sequence[GateStatus], blocks: Blocks) -> list[GateStatus]:
@@ -95,7 +205,8 @@ def unmet_at(
 ) -> list[Gate]:
     """Return the gates that kept the partner from `blocks` at a past moment.
 
-    While staff had stopped the enrollment, that comes first.
+    While staff had stopped the enrollment, that comes first. `history` is the
+    effective one, as `queries.history` returns it.
     """
     stopped = any(interval.holds(moment) for interval in history.get(STOPPED, ()))
     return [STANDING] * (stopped and blocks in STANDING.blocks) + [

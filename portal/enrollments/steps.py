@@ -6,10 +6,11 @@ their endpoints; one that the portal does not have gets no link.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from types import MappingProxyType
 
 from flask import url_for
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
@@ -34,7 +35,11 @@ _PAGES: Mapping[GateKind, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ChecklistItem:
-    """One gate for the macro `task_list`; `state` is done, now or todo."""
+    """One gate for the macro `task_list`.
+
+    `state` is done, ending (done, but a payment failed), now, todo, check (staff
+    confirm it) or missed.
+    """
 
     title: str
     hint: str
@@ -53,15 +58,19 @@ def checklist_items(
             title=status.gate.title,
             hint=_hint(status),
             state=_state(status, is_next=status is following),
-            url=page_of(enrollment, status),
+            url=None if status.is_missed else page_of(enrollment, status),
+            label=_label(status),
         )
         for status in statuses
     ]
 
 
 def next_step(statuses: Sequence[GateStatus]) -> GateStatus | None:
-    """Return the first gate that is not met, if there is one."""
-    return next((status for status in statuses if not status.is_met), None)
+    """Return the first gate that is not met and still can be, if there is one."""
+    return next(
+        (status for status in statuses if not (status.is_met or status.is_missed)),
+        None,
+    )
 
 
 def page_of(enrollment: Enrollment, status: GateStatus) -> str | None:
@@ -74,20 +83,70 @@ def page_of(enrollment: Enrollment, status: GateStatus) -> str | None:
 
 def _state(status: GateStatus, *, is_next: bool) -> str:
     if status.is_met:
-        return "done"
+        return "ending" if status.in_grace else "done"
+    if status.is_missed:
+        return "missed"
+    if status.gate.kind is GateKind.CONFIRMATION:
+        return "check"
     return "now" if is_next else "todo"
+
+
+def _label(status: GateStatus) -> str | None:
+    """Return the words of the tag where the state alone does not say them."""
+    if status.in_grace and status.last_moment is not None:
+        return str(gettext("Done until %(day)s", day=date_text(status.last_moment)))
+    return None
 
 
 def _hint(status: GateStatus) -> str:
     if status.since is not None:
-        done = gettext("Done on %(day)s.", day=date_text(status.since))
-        if status.until is None:
-            return str(done)
-        until = gettext("Holds until %(day)s.", day=date_text(status.until))
-        return f"{done} {until}"
-    unlocked = ", ".join(str(UNLOCKS[blocks]) for blocks in status.gate.blocks)
-    needed = gettext("You need this to: %(what)s.", what=unlocked)
-    if status.due_at is None:
-        return str(needed)
-    due = gettext("Do it by %(day)s.", day=date_text(status.due_at))
-    return f"{needed} {due}"
+        return _hint_of_met(status, status.since)
+    if status.is_missed and status.due_on is not None:
+        return str(
+            gettext(
+                "Missed on %(day)s: that was the last day. It cannot be done any more.",
+                day=date_text(status.due_on),
+            )
+        )
+    gate = status.gate
+    unlocked = ", ".join(str(UNLOCKS[blocks]) for blocks in gate.blocks)
+    parts = [gate.how, gettext("You need this to: %(what)s.", what=unlocked)]
+    if status.due_on is not None:
+        parts.append(_deadline(status, status.due_on))
+    if gate.forfeits_after_months is not None:
+        parts.append(
+            ngettext(
+                "A customer's sales earn nothing if it is not done within %(num)d "
+                "month of the first one.",
+                "A customer's sales earn nothing if it is not done within %(num)d "
+                "months of the first one.",
+                gate.forfeits_after_months,
+            )
+        )
+    return " ".join(str(part) for part in parts if part)
+
+
+def _hint_of_met(status: GateStatus, since: datetime) -> str:
+    done = gettext("Done on %(day)s.", day=date_text(since))
+    if status.last_moment is None:
+        return str(done)
+    day = date_text(status.last_moment)
+    if status.in_grace:
+        failed = gettext(
+            "The last payment failed. Pay by %(day)s to keep it.",
+            day=day,
+        )
+        return f"{done} {failed}"
+    until = gettext("Holds until %(day)s.", day=day)
+    return f"{done} {until}"
+
+
+def _deadline(status: GateStatus, last_day: date) -> str:
+    day = date_text(last_day)
+    if status.is_overdue:
+        return str(gettext("It was due on %(day)s; do it now.", day=day))
+    if status.gate.shuts_at_deadline:
+        return str(
+            gettext("Do it by %(day)s; after that, it is not possible.", day=day)
+        )
+    return str(gettext("Do it by %(day)s.", day=day))

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
-from portal.enrollments import queries, rules, service
+from portal.enrollments import queries, service
 from portal.enrollments.forms import AcceptForm
 from portal.enrollments.steps import checklist_items
 from portal.extensions import db
@@ -29,16 +29,8 @@ def index() -> ResponseReturnValue:
     """Show the partner's programs, each with its gates."""
     session, now = db.session(), utc_now()
     enrollments = queries.of_partner(session, current_partner_id())
-    histories = queries.histories(session, [e.id for e in enrollments])
-    cards = []
-    for enrollment in enrollments:
-        statuses = rules.checklist(
-            enrollment.version.definition.gates,
-            histories[enrollment.id],
-            joined_at=enrollment.joined_at,
-            at=now,
-        )
-        cards.append((enrollment, checklist_items(enrollment, statuses)))
+    statuses = queries.checklists(session, enrollments, now=now)
+    cards = [(one, checklist_items(one, statuses[one.id])) for one in enrollments]
     return render_template("enrollments/index.html", cards=cards)
 
 

@@ -305,6 +305,7 @@ def _follow_gate(
                 now=min(plan.met_from, now),
                 until=plan.met_until,
                 note=f"paid until {plan.met_until:%Y-%m-%d}",
+                in_grace=facts.status is FeeStatus.PAST_DUE,
             )
     gates.reevaluate(session, enrollment, now=now)
 

@@ -4,10 +4,11 @@ Edges (views, commands, jobs) call `utc_now` once and hand the instant down as
 `now`; services and rules never ask what time it is.
 """
 
+from calendar import monthrange
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from dateutil.relativedelta import relativedelta
+_MONTHS_IN_YEAR = 12
 
 
 def utc_now() -> datetime:
@@ -23,7 +24,10 @@ def add_months(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
     move it by an hour.
     """
     local = moment.astimezone(zone)
-    return (local + relativedelta(months=months)).astimezone(UTC)
+    years, before = divmod(local.month - 1 + months, _MONTHS_IN_YEAR)
+    year, month = local.year + years, before + 1
+    day = min(local.day, monthrange(year, month)[1])
+    return local.replace(year=year, month=month, day=day).astimezone(UTC)
 
 
 def month_start(day: date, zone: ZoneInfo) -> datetime:

@@ -15,6 +15,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, selectinload
 
+from portal.attribution import queries as attribution
 from portal.commissions.models import Commission
 from portal.kit.ids import public_id
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
@@ -350,6 +351,11 @@ def _events_are_settled(session: Session, now: datetime) -> Found:
         yield event.id, f"is {event.status} and belongs to a closed month"
 
 
+def _shares_add_up(session: Session, _now: datetime) -> Found:
+    for customer_id, _program_id in attribution.uneven(session):
+        yield public_id("cus", customer_id), "has shares that are not the whole of it"
+
+
 CHECKS: dict[str, Callable[[Session, datetime], Found]] = {
     "entries-balance": _entries_balance,
     "books-balance": _books_balance,
@@ -361,6 +367,7 @@ CHECKS: dict[str, Callable[[Session, datetime], Found]] = {
     "payouts-are-booked": _payouts_are_booked,
     "balances-follow": _balances_follow,
     "lines-match-commissions": _lines_match_commissions,
+    "shares-add-up": _shares_add_up,
     "refunded-sales-earned-nothing": _refunded_sales_earned_nothing,
     "numbers-have-no-gaps": _numbers_have_no_gaps,
     "hashes-hold": _hashes_hold,

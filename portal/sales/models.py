@@ -74,6 +74,12 @@ class Customer(Base):
     click_told_at: Mapped[datetime | None]
     """The moment of the event that named the click; the earliest one counts."""
     first_seen_at: Mapped[datetime]
+    country: Mapped[str | None] = mapped_column(String(2))
+    """ISO 3166; where the customer is, or last was before saying nothing of it."""
+    country_told_at: Mapped[datetime | None]
+    """As of when; the latest event that names a country counts."""
+    left_at: Mapped[datetime | None]
+    """When the last subscription ended; none while one runs, or none ever did."""
 
     @property
     def public_id(self) -> str:
@@ -116,6 +122,50 @@ class Sale(Base):
     def net(self) -> Money:
         """What was paid without tax."""
         return Money(self.net_minor, self.currency)
+
+
+class SaleLine(Base):
+    """A part of a sale. A sale recorded before there were lines has none."""
+
+    __tablename__ = "sale_lines"
+    __table_args__ = (
+        CheckConstraint("net_minor >= 0", name="net"),
+        CheckConstraint("tax_minor >= 0", name="tax"),
+        CheckConstraint("discount_minor >= 0", name="discount"),
+        CheckConstraint("units >= 0", name="units"),
+    )
+
+    sale_id: Mapped[UUID] = mapped_column(ForeignKey("sales.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 1, in the order of the invoice."""
+    product: Mapped[str | None]
+    """The provider's id of the product; none where it is not known."""
+    description: Mapped[str]
+    units: Mapped[int] = mapped_column(BigInteger)
+    """Seats or pieces; none are known of what an invoice does not list."""
+    net_minor: Mapped[int] = mapped_column(BigInteger)
+    """After discount and without tax. The lines add up to the sale's net, checked
+    when the transaction ends, and so does their tax."""
+    discount_minor: Mapped[int] = mapped_column(BigInteger)
+    """By how much a discount lowered the net."""
+    tax_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class CustomerSubscription(Base):
+    """A customer's subscription at the provider, for when the customer left.
+
+    Entry fees of partners are not here.
+    """
+
+    __tablename__ = "customer_subscriptions"
+
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    """`sub_...`."""
+    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customers.id"), index=True)
+    has_begun: Mapped[bool]
+    """Whether it ever ran; one whose first payment failed did not."""
+    ended_at: Mapped[datetime | None]
+    """Once told, it stays: what ended does not run again."""
 
 
 class SaleReference(Base):

@@ -8,141 +8,24 @@ Amounts are what was paid, in minor units. Credit from the customer's balance is
 payment: it counted when the money came, or never did.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
 from portal.kit.money import Rounding, divide
-
-Obj = Mapping[str, Any]
+from portal.sales import reading
+from portal.sales.facts import (
+    CheckoutFacts,
+    InvoiceFacts,
+    PaymentLink,
+    RefundFacts,
+    SubscriptionFacts,
+)
+from portal.sales.lines import AskedLine, Sums, paid_lines, read_lines
+from portal.sales.reading import Obj, Unreadable
 
 _LONGEST_DESCRIPTION = 500
 _INQUIRY = "warning_"
-_CURRENCY_LENGTH = 3
-
-
-class Unreadable(ValueError):
-    """An object lacks what it always has, or holds something else there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineFacts:
-    """One line of an invoice."""
-
-    description: str
-    amount_minor: int
-    product: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceFacts:
-    """What an invoice says.
-
-    Attributes:
-        id: `in_...`.
-        customer: `cus_...`; none for an invoice without one.
-        customer_email: As printed on the invoice.
-        customer_name: As printed on the invoice.
-        currency: Upper case.
-        subscription: `sub_...`, or none.
-        metadata: The subscription's own, as it was.
-        is_paid: Whether nothing more is expected.
-        paid_minor: What was paid with money, tax included.
-        tax_minor: The tax in what was paid.
-        net_minor: What was paid without tax.
-        occurred_at: When it was paid.
-        description: For people.
-        product: The product, when all lines are about the same one.
-        charges: `ch_...` of its payments, as far as it names them.
-        payment_intents: `pi_...` of its payments, as far as it names them.
-        lines: Its first ten lines; Stripe sends no more.
-    """
-
-    id: str
-    customer: str | None
-    customer_email: str | None
-    customer_name: str | None
-    currency: str
-    subscription: str | None
-    metadata: Mapping[str, str]
-    is_paid: bool
-    paid_minor: int
-    tax_minor: int
-    net_minor: int
-    occurred_at: datetime
-    description: str
-    product: str | None
-    charges: tuple[str, ...]
-    payment_intents: tuple[str, ...]
-    lines: tuple[LineFacts, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundFacts:
-    """Money that went back, for whatever reason.
-
-    Attributes:
-        id: `re_...`, `dp_...` or `cn_...`.
-        status: As Stripe has it.
-        currency: Upper case; empty where the object does not say.
-        gross_minor: How much, tax included; never negative.
-        occurred_at: When the object was made.
-        payments: What it leads to: `pi_...` and `ch_...`, or `in_...`.
-    """
-
-    id: str
-    status: str
-    currency: str
-    gross_minor: int
-    occurred_at: datetime
-    payments: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentLink:
-    """A payment that belongs to an invoice.
-
-    Attributes:
-        invoice: `in_...`; none when it belongs to no invoice, or does not say.
-        charges: `ch_...`.
-        payment_intents: `pi_...`.
-    """
-
-    invoice: str | None
-    charges: tuple[str, ...] = ()
-    payment_intents: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckoutFacts:
-    """What a Checkout session says when it is over.
-
-    Attributes:
-        id: `cs_...`.
-        customer: `cus_...`; none for a guest.
-        customer_email: As typed.
-        customer_name: As typed.
-        click: What `client_reference_id` or the metadata `gh_click` holds.
-        created_at: When it was opened.
-        is_sale: Whether the session itself is the sale: paid, and without an invoice.
-        currency: Upper case; empty without an amount.
-        paid_minor: What was paid, tax included.
-        tax_minor: The tax in it.
-        payment_intents: Its payment.
-    """
-
-    id: str
-    customer: str | None
-    customer_email: str | None
-    customer_name: str | None
-    click: str | None
-    created_at: datetime
-    is_sale: bool
-    currency: str
-    paid_minor: int
-    tax_minor: int
-    payment_intents: tuple[str, ...] = field(default=())
+_NOT_BEGUN = ("incomplete", "incomplete_expired")
 
 
 def read_invoice(invoice: Obj) -> InvoiceFacts:
@@ -151,34 +34,57 @@ def read_invoice(invoice: Obj) -> InvoiceFacts:
     Raises:
         Unreadable: It lacks what every invoice has.
     """
-    lines = tuple(_lines(invoice))
-    paid = _whole(invoice, "amount_paid")
-    total = _whole(invoice, "total")
-    net_total = total - _tax(invoice, total)
+    lines = tuple(read_lines(invoice))
+    paid = reading.whole(invoice, "amount_paid")
+    total = reading.whole(invoice, "total")
+    tax_total = _tax(invoice, total)
+    net_total = total - tax_total
     net = divide(net_total * paid, total, Rounding.HALF_AWAY) if total > 0 else paid
     net = min(max(net, 0), paid)
     charges, intents = _payments(invoice)
-    transitions = invoice.get("status_transitions") or {}
-    moment = "paid_at" if transitions.get("paid_at") else "created"
     return InvoiceFacts(
-        id=_text(invoice, "id"),
-        customer=_id_of(invoice.get("customer")),
-        customer_email=_words(invoice.get("customer_email")),
-        customer_name=_words(invoice.get("customer_name")),
-        currency=_currency(invoice),
-        subscription=_id_of(_subscription_details(invoice).get("subscription"))
-        or _id_of(invoice.get("subscription")),
+        id=reading.text(invoice, "id"),
+        customer=reading.id_of(invoice.get("customer")),
+        customer_email=reading.words(invoice.get("customer_email")),
+        customer_name=reading.words(invoice.get("customer_name")),
+        currency=reading.currency(invoice),
+        subscription=reading.id_of(_subscription_details(invoice).get("subscription"))
+        or reading.id_of(invoice.get("subscription")),
         metadata=_subscription_details(invoice).get("metadata") or {},
         is_paid=invoice.get("status") == "paid",
         paid_minor=paid,
         tax_minor=paid - net,
         net_minor=net,
-        occurred_at=_moment(transitions if moment == "paid_at" else invoice, moment),
+        occurred_at=_paid_at(invoice),
         description=_description(invoice, lines),
         product=_only_product(invoice, lines),
         charges=charges,
         payment_intents=intents,
-        lines=lines,
+        lines=paid_lines(
+            lines,
+            asked=Sums(net_minor=net_total, tax_minor=tax_total),
+            paid=Sums(net_minor=net, tax_minor=paid - net),
+        ),
+        customer_country=reading.country(invoice.get("customer_address")),
+    )
+
+
+def read_subscription(subscription: Obj) -> SubscriptionFacts:
+    """Read a subscription.
+
+    Raises:
+        Unreadable: It lacks what every subscription has.
+    """
+    customer = reading.id_of(subscription.get("customer"))
+    if customer is None:
+        raise Unreadable("names no customer")
+    return SubscriptionFacts(
+        id=reading.text(subscription, "id"),
+        customer=customer,
+        click=click_of(subscription),
+        created_at=reading.moment(subscription, "created"),
+        has_begun=subscription.get("status") not in _NOT_BEGUN,
+        ended_at=_ended_at(subscription),
     )
 
 
@@ -189,12 +95,12 @@ def read_refund(refund: Obj) -> RefundFacts:
         Unreadable: It lacks what every refund has.
     """
     return RefundFacts(
-        id=_text(refund, "id"),
-        status=_words(refund.get("status")) or "succeeded",
-        currency=_currency(refund),
-        gross_minor=_positive(refund, "amount"),
-        occurred_at=_moment(refund, "created"),
-        payments=_ids(refund.get("payment_intent"), refund.get("charge")),
+        id=reading.text(refund, "id"),
+        status=reading.words(refund.get("status")) or "succeeded",
+        currency=reading.currency(refund),
+        gross_minor=reading.positive(refund, "amount"),
+        occurred_at=reading.moment(refund, "created"),
+        payments=reading.ids(refund.get("payment_intent"), refund.get("charge")),
     )
 
 
@@ -216,12 +122,12 @@ def read_dispute(dispute: Obj) -> RefundFacts:
         Unreadable: It lacks what every dispute has.
     """
     return RefundFacts(
-        id=_text(dispute, "id"),
-        status=_text(dispute, "status"),
-        currency=_currency(dispute),
-        gross_minor=_positive(dispute, "amount"),
-        occurred_at=_moment(dispute, "created"),
-        payments=_ids(dispute.get("payment_intent"), dispute.get("charge")),
+        id=reading.text(dispute, "id"),
+        status=reading.text(dispute, "status"),
+        currency=reading.currency(dispute),
+        gross_minor=reading.positive(dispute, "amount"),
+        occurred_at=reading.moment(dispute, "created"),
+        payments=reading.ids(dispute.get("payment_intent"), dispute.get("charge")),
     )
 
 
@@ -241,12 +147,12 @@ def read_credit_note(note: Obj) -> RefundFacts:
         Unreadable: It lacks what every credit note has.
     """
     return RefundFacts(
-        id=_text(note, "id"),
-        status=_words(note.get("status")) or "issued",
-        currency=_currency(note),
+        id=reading.text(note, "id"),
+        status=reading.words(note.get("status")) or "issued",
+        currency=reading.currency(note),
         gross_minor=max(_given_back(note), 0),
-        occurred_at=_moment(note, "created"),
-        payments=_ids(note.get("invoice")),
+        occurred_at=reading.moment(note, "created"),
+        payments=reading.ids(note.get("invoice")),
     )
 
 
@@ -256,14 +162,14 @@ def read_invoice_payment(payment: Obj) -> PaymentLink:
     Raises:
         Unreadable: It names no invoice.
     """
-    invoice = _id_of(payment.get("invoice"))
+    invoice = reading.id_of(payment.get("invoice"))
     if invoice is None:
         raise Unreadable("names no invoice")
     means = payment.get("payment") or {}
     return PaymentLink(
         invoice=invoice,
-        charges=_ids(means.get("charge")),
-        payment_intents=_ids(means.get("payment_intent")),
+        charges=reading.ids(means.get("charge")),
+        payment_intents=reading.ids(means.get("payment_intent")),
     )
 
 
@@ -274,9 +180,9 @@ def read_charge(charge: Obj) -> PaymentLink:
         Unreadable: It has no id.
     """
     return PaymentLink(
-        invoice=_id_of(charge.get("invoice")),
-        charges=(_text(charge, "id"),),
-        payment_intents=_ids(charge.get("payment_intent")),
+        invoice=reading.id_of(charge.get("invoice")),
+        charges=(reading.text(charge, "id"),),
+        payment_intents=reading.ids(charge.get("payment_intent")),
     )
 
 
@@ -293,24 +199,26 @@ def read_checkout(session: Obj) -> CheckoutFacts:
         session.get("mode") == "payment" and paid and session.get("invoice") is None
     )
     return CheckoutFacts(
-        id=_text(session, "id"),
-        customer=_id_of(session.get("customer")),
-        customer_email=_words(details.get("email"))
-        or _words(session.get("customer_email")),
-        customer_name=_words(details.get("name")),
-        click=_words(session.get("client_reference_id")) or click_of(session),
-        created_at=_moment(session, "created"),
+        id=reading.text(session, "id"),
+        customer=reading.id_of(session.get("customer")),
+        customer_email=reading.words(details.get("email"))
+        or reading.words(session.get("customer_email")),
+        customer_name=reading.words(details.get("name")),
+        click=reading.words(session.get("client_reference_id")) or click_of(session),
+        created_at=reading.moment(session, "created"),
         is_sale=is_sale,
-        currency=_currency(session) if is_sale else "",
-        paid_minor=_whole(session, "amount_total") if is_sale else 0,
-        tax_minor=_whole(taxes, "amount_tax") if is_sale and taxes else 0,
-        payment_intents=_ids(session.get("payment_intent")),
+        currency=reading.currency(session) if is_sale else "",
+        paid_minor=reading.whole(session, "amount_total") if is_sale else 0,
+        tax_minor=reading.whole(taxes, "amount_tax") if is_sale and taxes else 0,
+        payment_intents=reading.ids(session.get("payment_intent")),
+        discount_minor=_discount_of(taxes) if is_sale else 0,
+        customer_country=reading.country(details.get("address")),
     )
 
 
 def click_of(obj: Obj) -> str | None:
     """Return the click that an object's metadata names."""
-    return _words((obj.get("metadata") or {}).get("gh_click"))
+    return reading.words((obj.get("metadata") or {}).get("gh_click"))
 
 
 def moment_of(obj: Obj) -> datetime:
@@ -319,7 +227,7 @@ def moment_of(obj: Obj) -> datetime:
     Raises:
         Unreadable: It does not say.
     """
-    return _moment(obj, "created")
+    return reading.moment(obj, "created")
 
 
 def _subscription_details(invoice: Obj) -> Obj:
@@ -331,39 +239,49 @@ def _subscription_details(invoice: Obj) -> Obj:
 
 def _tax(invoice: Obj, total: int) -> int:
     if invoice.get("total_excluding_tax") is not None:
-        return total - _whole(invoice, "total_excluding_tax")
+        return total - reading.whole(invoice, "total_excluding_tax")
     taxes = invoice.get("total_taxes") or invoice.get("total_tax_amounts") or ()
-    return sum(_whole(tax, "amount") for tax in taxes)
+    return sum(reading.whole(tax, "amount") for tax in taxes)
 
 
 def _payments(invoice: Obj) -> tuple[tuple[str, ...], tuple[str, ...]]:
     listed = (invoice.get("payments") or {}).get("data") or ()
     means = [payment.get("payment") or {} for payment in listed]
-    charges = _ids(invoice.get("charge"), *(one.get("charge") for one in means))
-    intents = _ids(
+    charges = reading.ids(invoice.get("charge"), *(one.get("charge") for one in means))
+    intents = reading.ids(
         invoice.get("payment_intent"), *(one.get("payment_intent") for one in means)
     )
     return charges, intents
 
 
-def _lines(invoice: Obj) -> Iterator[LineFacts]:
-    for line in (invoice.get("lines") or {}).get("data") or ():
-        pricing = (line.get("pricing") or {}).get("price_details") or {}
-        price = line.get("price") or line.get("plan") or {}
-        yield LineFacts(
-            description=_words(line.get("description")) or "",
-            amount_minor=_whole(line, "amount"),
-            product=_id_of(pricing.get("product")) or _id_of(price.get("product")),
-        )
+def _ended_at(subscription: Obj) -> datetime | None:
+    if subscription.get("ended_at") is not None:
+        return reading.moment(subscription, "ended_at")
+    is_over = subscription.get("status") == "canceled"
+    if is_over and subscription.get("canceled_at") is not None:
+        return reading.moment(subscription, "canceled_at")
+    return None
 
 
-def _description(invoice: Obj, lines: Sequence[LineFacts]) -> str:
-    own = _words(invoice.get("description"))
+def _discount_of(totals: Obj) -> int:
+    has_one = bool(totals.get("amount_discount"))
+    return reading.positive(totals, "amount_discount") if has_one else 0
+
+
+def _paid_at(invoice: Obj) -> datetime:
+    transitions = invoice.get("status_transitions") or {}
+    if transitions.get("paid_at"):
+        return reading.moment(transitions, "paid_at")
+    return reading.moment(invoice, "created")
+
+
+def _description(invoice: Obj, lines: Sequence[AskedLine]) -> str:
+    own = reading.words(invoice.get("description"))
     text = own or ", ".join(line.description for line in lines if line.description)
     return text[:_LONGEST_DESCRIPTION]
 
 
-def _only_product(invoice: Obj, lines: Sequence[LineFacts]) -> str | None:
+def _only_product(invoice: Obj, lines: Sequence[AskedLine]) -> str | None:
     products = {line.product for line in lines if line.amount_minor}
     has_more = (invoice.get("lines") or {}).get("has_more")
     return products.pop() if len(products) == 1 and not has_more else None
@@ -373,58 +291,11 @@ def _given_back(note: Obj) -> int:
     whole = note.get("post_payment_amount")
     if whole is None:
         is_after = note.get("type") == "post_payment"
-        whole = _whole(note, "amount") if is_after else 0
+        whole = reading.whole(note, "amount") if is_after else 0
     outside = note.get("out_of_band_amount") or 0
     if note.get("customer_balance_transaction") or note.get("refund"):
         return min(int(outside), int(whole))
     refunds = note.get("refunds") or ()
-    return int(whole) - sum(_whole(refund, "amount_refunded") for refund in refunds)
-
-
-def _text(obj: Obj, name: str) -> str:
-    value = obj.get(name)
-    if not isinstance(value, str) or not value:
-        raise Unreadable(f"has no {name}")
-    return value
-
-
-def _words(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _whole(obj: Obj, name: str) -> int:
-    value = obj.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Unreadable(f"has {value!r} as {name}, which is no amount")
-    return value
-
-
-def _positive(obj: Obj, name: str) -> int:
-    value = _whole(obj, name)
-    if value < 0:
-        raise Unreadable(f"has {value} as {name}")
-    return value
-
-
-def _currency(obj: Obj) -> str:
-    value = _text(obj, "currency").upper()
-    if len(value) != _CURRENCY_LENGTH or not value.isalpha():
-        raise Unreadable(f"has {value!r} as currency")
-    return value
-
-
-def _moment(obj: Obj, name: str) -> datetime:
-    return datetime.fromtimestamp(_whole(obj, name), UTC)
-
-
-def _id_of(value: object) -> str | None:
-    """Return the id of an object that is named or, expanded, written out."""
-    if isinstance(value, dict):
-        value = value.get("id")
-    return _words(value)
-
-
-def _ids(*values: object) -> tuple[str, ...]:
-    """Return the ids among `values`, each once, in order."""
-    found = [key for value in values if (key := _id_of(value))]
-    return tuple(dict.fromkeys(found))
+    return int(whole) - sum(
+        reading.whole(refund, "amount_refunded") for refund in refunds
+    )

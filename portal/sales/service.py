@@ -4,26 +4,38 @@ Each verb may be called again with the same thing, at once or in another order, 
 the rows come out the same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, case, func, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id, parse_public_id
+from portal.sales.lines import LineFacts
 from portal.sales.models import (
     Customer,
+    CustomerSubscription,
     OtherPayment,
     ReferenceKind,
     Refund,
     RefundKind,
     Sale,
+    SaleLine,
     SaleReference,
 )
 
@@ -56,6 +68,7 @@ def record_customer(
     described_at: datetime | None = None,
     click_reference: str | None = None,
     click_told_at: datetime | None = None,
+    country: str | None = None,
 ) -> Customer:
     """Take in a customer, or what else is known of one.
 
@@ -69,6 +82,9 @@ def record_customer(
         click_reference: The click the customer came with, `clk_...`. Anything else
             is not kept.
         click_told_at: The moment of the event that says so; the earliest is kept.
+        country: As of `described_at`, an ISO 3166 code; the latest that is told is
+            kept. Unlike a name, it is not forgotten when a later event has none: the
+            address on an invoice is often empty.
     """
     click_id = _click_id(click_reference)
     statement = insert(Customer).values(
@@ -81,6 +97,8 @@ def record_customer(
         click_id=click_id,
         click_told_at=(click_told_at or seen_at) if click_id else None,
         first_seen_at=seen_at,
+        country=country,
+        country_told_at=(described_at or seen_at) if country else None,
     )
     changes = _merged(statement.excluded)
     return session.scalars(
@@ -88,6 +106,55 @@ def record_customer(
             index_elements=[Customer.external_id], set_=changes
         ).returning(Customer),
         execution_options={"populate_existing": True},
+    ).one()
+
+
+def record_subscription(
+    session: Session,
+    *,
+    customer: Customer,
+    external_id: str,
+    has_begun: bool,
+    ended_at: datetime | None = None,
+) -> None:
+    """Take in what is known of a subscription, and work out whether its customer left.
+
+    Args:
+        session: The session that holds the open transaction.
+        customer: Whose; from `record_customer` in this transaction, which holds its
+            row, so that two subscriptions of one customer take turns.
+        external_id: The provider's id.
+        has_begun: Whether it runs or ran. What once did counts for ever.
+        ended_at: When it ended, if it did.
+    """
+    statement = insert(CustomerSubscription).values(
+        external_id=external_id,
+        customer_id=customer.id,
+        has_begun=has_begun,
+        ended_at=ended_at,
+    )
+    known, told = CustomerSubscription, statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[known.external_id],
+            set_={
+                "has_begun": known.has_begun | told.has_begun,
+                "ended_at": func.greatest(known.ended_at, told.ended_at),
+            },
+        )
+    )
+    all_ended = func.bool_and(known.ended_at.is_not(None))
+    left_at = (
+        select(case((all_ended, func.max(known.ended_at))))
+        .where(known.customer_id == customer.id, known.has_begun)
+        .scalar_subquery()
+    )
+    session.scalars(
+        update(Customer)
+        .where(Customer.id == customer.id)
+        .values(left_at=left_at)
+        .returning(Customer),
+        execution_options={"populate_existing": True, "synchronize_session": False},
     ).one()
 
 
@@ -103,6 +170,7 @@ def record_sale(
     now: datetime,
     description: str = "",
     product: str | None = None,
+    lines: Sequence[LineFacts] = (),
 ) -> tuple[Sale, bool]:
     """Record what a customer paid; one that is recorded stays as it is.
 
@@ -117,6 +185,8 @@ def record_sale(
         now: When it is recorded.
         description: For people.
         product: The provider's id of the only product.
+        lines: Its parts, which add up to it in net and in tax; none if they are not
+            known. They stay as they are, too.
 
     Returns:
         The sale, and whether it is new.
@@ -140,7 +210,28 @@ def record_sale(
         .returning(Sale.id)
     ).one_or_none()
     sale = session.scalars(select(Sale).where(Sale.external_id == external_id)).one()
+    if inserted is not None and lines:
+        _add_lines(session, sale.id, lines)
     return sale, inserted is not None
+
+
+def _add_lines(session: Session, sale_id: UUID, lines: Sequence[LineFacts]) -> None:
+    session.execute(
+        insert(SaleLine),
+        [
+            {
+                "sale_id": sale_id,
+                "position": position,
+                "product": line.product,
+                "description": line.description,
+                "units": line.units,
+                "net_minor": line.net_minor,
+                "discount_minor": line.discount_minor,
+                "tax_minor": line.tax_minor,
+            }
+            for position, line in enumerate(lines, start=1)
+        ],
+    )
 
 
 def add_references(
@@ -273,8 +364,17 @@ def _merged(new: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> dict[str,
     changes["described_at"] = case(
         (is_fresher, new.described_at), else_=Customer.described_at
     )
-    for key in ("click_reference", "click_id", "click_told_at"):
-        kept = Customer.__table__.c[key]
-        changes[key] = case((is_earlier_click, new[key]), else_=kept)
+    is_later_country = new.country.is_not(None) & or_(
+        Customer.country.is_(None),
+        tuple_(new.country_told_at, new.country)
+        > tuple_(Customer.country_told_at, Customer.country),
+    )
+    for is_better, keys in (
+        (is_earlier_click, ("click_reference", "click_id", "click_told_at")),
+        (is_later_country, ("country", "country_told_at")),
+    ):
+        for key in keys:
+            kept = Customer.__table__.c[key]
+            changes[key] = case((is_better, new[key]), else_=kept)
     changes["first_seen_at"] = func.least(Customer.first_seen_at, new.first_seen_at)
     return changes

@@ -198,9 +198,23 @@ def expire_on_time(store: Store, key: str, at: int) -> None:
 
 
 def complete_session(
-    store: Store, session: Obj, card: TypedCard, *, name: str, email: str
+    store: Store,
+    session: Obj,
+    card: TypedCard,
+    *,
+    name: str,
+    email: str,
+    country: str = "US",
 ) -> Obj:
     """Pay and close a session. A session that is paid already stays as it is.
+
+    Args:
+        store: The account.
+        session: The session.
+        card: What the buyer pays with.
+        name: The name on the card.
+        email: The buyer's address.
+        country: Where the buyer is, an ISO 3166 code.
 
     Raises:
         CardDeclined: The bank said no; the session stays open.
@@ -210,13 +224,14 @@ def complete_session(
         return session
     if session["status"] == "expired":
         raise ApiError("This checkout session has expired.")
-    method = payments.create_method(store, card, name or None, email)
+    address = payments.address_in(country)
+    method = payments.create_method(store, card, name or None, email, address)
     if card.card.decline is not None:
         _decline(store, session, method)
         raise CardDeclined(card.card.decline.message)
-    customer = _customer(store, session, name, email)
+    customer = _customer(store, session, name, email, address)
     session["customer_details"] = {
-        "address": None,
+        "address": address,
         "business_name": None,
         "email": email,
         "individual_name": None,
@@ -255,12 +270,16 @@ def _intent_of(store: Store, session: Obj) -> Obj:
     return store.get("payment_intent", session["_intent"])
 
 
-def _customer(store: Store, session: Obj, name: str, email: str) -> Obj | None:
+def _customer(
+    store: Store, session: Obj, name: str, email: str, address: Obj
+) -> Obj | None:
     if session["customer"]:
         return store.get("customer", session["customer"])
     if session["customer_creation"] != "always":
         return None
-    customer = catalog.create_customer(store, {"email": email, "name": name})
+    customer = catalog.create_customer(
+        store, {"email": email, "name": name, "address": address}
+    )
     session["customer"] = customer["id"]
     return customer
 

@@ -4,14 +4,26 @@ from portal.stripe_sandbox.cards import SandboxCard, TypedCard, card_of
 from portal.stripe_sandbox.store import Obj, Store
 
 
-def create_method(store: Store, typed: TypedCard, name: str | None, email: str) -> Obj:
+def create_method(
+    store: Store,
+    typed: TypedCard,
+    name: str | None,
+    email: str,
+    address: Obj | None = None,
+) -> Obj:
     """Keep a card that a buyer typed; of its number only the end, and what it does."""
     number = typed.card.number
     method: Obj = {
         "id": store.new_id("payment_method"),
         "object": "payment_method",
         "allow_redisplay": "limited",
-        "billing_details": _billing_details(name, email),
+        "billing_details": {
+            "address": address or address_in(None),
+            "email": email or None,
+            "name": name,
+            "phone": None,
+            "tax_id": None,
+        },
         "card": {
             "brand": typed.card.brand,
             "checks": {
@@ -51,20 +63,15 @@ def attach(store: Store, method: Obj, customer: str) -> None:
         store.emit("payment_method.attached", method)
 
 
-def _billing_details(name: str | None, email: str) -> Obj:
+def address_in(country: str | None) -> Obj:
+    """Return a buyer's address of which only the country is known, if that."""
     return {
-        "address": {
-            "city": None,
-            "country": None,
-            "line1": None,
-            "line2": None,
-            "postal_code": None,
-            "state": None,
-        },
-        "email": email or None,
-        "name": name,
-        "phone": None,
-        "tax_id": None,
+        "city": None,
+        "country": country,
+        "line1": None,
+        "line2": None,
+        "postal_code": None,
+        "state": None,
     }
 
 

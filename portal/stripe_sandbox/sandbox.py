@@ -96,6 +96,7 @@ class Sandbox:
         card: str = "4242424242424242",
         name: str = "Test Buyer",
         email: str | None = None,
+        country: str = "US",
     ) -> Obj:
         """Do what a buyer does on the checkout page.
 
@@ -104,6 +105,7 @@ class Sandbox:
             card: The number of a test card.
             name: The name on the card.
             email: The buyer's address; by default the one the session knows.
+            country: Where the buyer is, an ISO 3166 code.
 
         Returns:
             The session as the API shows it.
@@ -123,6 +125,7 @@ class Sandbox:
                     typed,
                     name=name,
                     email=email or email_of(store, session) or "buyer@example.com",
+                    country=country,
                 )
             finally:
                 timeline.advance(store, store.now)

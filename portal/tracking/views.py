@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 from portal.accounts.access import can, requires, signed_in_user
 from portal.accounts.permissions import Permission
 from portal.enrollments import queries as enrollments
-from portal.enrollments import rules as gates
 from portal.enrollments.models import Enrollment, EnrollmentStatus
 from portal.enrollments.rules import GateStatus
 from portal.extensions import db
@@ -188,21 +187,8 @@ def where(status: GateStatus) -> str | None:
 def _standings(partner_id: UUID, now: datetime) -> list[Standing]:
     session = db.session()
     found = enrollments.of_partner(session, partner_id)
-    histories = enrollments.histories(session, [one.id for one in found])
-    return [
-        Standing(
-            one,
-            service.in_the_way(
-                gates.checklist(
-                    one.version.definition.gates,
-                    histories[one.id],
-                    joined_at=one.joined_at,
-                    at=now,
-                )
-            ),
-        )
-        for one in found
-    ]
+    statuses = enrollments.checklists(session, found, now=now)
+    return [Standing(one, service.in_the_way(statuses[one.id])) for one in found]
 
 
 def _form(now: datetime) -> LinkForm:

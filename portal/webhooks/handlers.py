@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from portal.fees import webhook_events as fees
 from portal.sales import queries as sales
+from portal.sales import reading, service
 from portal.sales import rules as facts
-from portal.sales import service
+from portal.sales.facts import PaymentLink, RefundFacts
 from portal.sales.models import OtherPayment, ReferenceKind, RefundKind, Sale
-from portal.sales.rules import PaymentLink, RefundFacts
 from portal.webhooks.outcomes import Outcome, handled, ignored, parked
 
 Event = dict[str, Any]
@@ -53,6 +53,7 @@ def _customer(session: Session, event: Event, now: datetime) -> Outcome:
         described_at=told_at,
         click_reference=facts.click_of(obj),
         click_told_at=told_at,
+        country=reading.country(obj.get("address")),
     )
     return handled(customers=[customer.id])
 
@@ -73,6 +74,7 @@ def _checkout(session: Session, event: Event, now: datetime) -> Outcome:
         described_at=told_at,
         click_reference=checkout.click,
         click_told_at=told_at,
+        country=checkout.customer_country,
     )
     if not is_sale:
         return handled(customers=[customer.id])
@@ -85,6 +87,7 @@ def _checkout(session: Session, event: Event, now: datetime) -> Outcome:
         tax_minor=checkout.tax_minor,
         occurred_at=told_at,
         now=now,
+        lines=checkout.lines,
     )
     link = PaymentLink(invoice=None, payment_intents=checkout.payment_intents)
     references = {checkout.id: ReferenceKind.CHECKOUT, **_references(link)}
@@ -94,13 +97,20 @@ def _checkout(session: Session, event: Event, now: datetime) -> Outcome:
 
 def _subscription(session: Session, event: Event, now: datetime) -> Outcome:
     del now
-    obj = _object(event)
+    subscription = facts.read_subscription(_object(event))
     customer = service.record_customer(
         session,
-        external_id=_customer_id(obj),
-        seen_at=facts.moment_of(obj),
-        click_reference=facts.click_of(obj),
+        external_id=subscription.customer,
+        seen_at=subscription.created_at,
+        click_reference=subscription.click,
         click_told_at=_moment(event),
+    )
+    service.record_subscription(
+        session,
+        customer=customer,
+        external_id=subscription.id,
+        has_begun=subscription.has_begun,
+        ended_at=subscription.ended_at,
     )
     return handled(customers=[customer.id])
 
@@ -130,7 +140,15 @@ def _invoice_paid(session: Session, event: Event, now: datetime) -> Outcome:
         described_at=invoice.occurred_at,
         click_reference=invoice.metadata.get("gh_click"),
         click_told_at=invoice.occurred_at,
+        country=invoice.customer_country,
     )
+    if invoice.subscription is not None:
+        service.record_subscription(
+            session,
+            customer=customer,
+            external_id=invoice.subscription,
+            has_begun=True,
+        )
     sale, _ = service.record_sale(
         session,
         customer=customer,
@@ -142,6 +160,7 @@ def _invoice_paid(session: Session, event: Event, now: datetime) -> Outcome:
         now=now,
         description=invoice.description,
         product=invoice.product,
+        lines=invoice.lines,
     )
     service.add_references(session, sale.id, references)
     return handled(customers=[customer.id], known=references)
@@ -317,15 +336,6 @@ def _moment(event: Event) -> datetime:
     return datetime.fromtimestamp(event["created"], UTC)
 
 
-def _customer_id(obj: Mapping[str, Any]) -> str:
-    customer = obj.get("customer")
-    if isinstance(customer, dict):
-        customer = customer.get("id")
-    if not isinstance(customer, str):
-        raise facts.Unreadable("names no customer")
-    return customer
-
-
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         "charge.dispute.closed": _dispute,
@@ -340,6 +350,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "credit_note.created": _credit_note,
         "customer.created": _customer,
         "customer.subscription.created": _subscription,
+        "customer.subscription.deleted": _subscription,
+        "customer.subscription.updated": _subscription,
         "customer.updated": _customer,
         "invoice.marked_uncollectible": _invoice_given_up,
         "invoice.paid": _invoice_paid,

@@ -15,7 +15,7 @@ class Outcome:
         status: Where the event ends up.
         note: Why, for the people who look at the inbox.
         parked_for: The Stripe id that it waits for.
-        customers: Whose sales, refunds or first click changed.
+        customers: Whose sales, refunds, first click, country or subscriptions changed.
         known: Stripe ids that are known now; what was parked for one can go on.
     """
 

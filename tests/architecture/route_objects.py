@@ -307,13 +307,19 @@ MAKERS: dict[str, Maker] = {
     "statements_admin:period_id": _period,
     "statements_admin:statement_id": _statement,
     "statements_public:sha256": _sha256,
+    "tiers_admin:enrollment_id": _enrollment,
+    "tiers_admin:partner_id": _partner,
     "tracking:code": _code,
     "tracking:link_id": _link,
     "webhooks_admin:event_id": _event,
 }
 
 
-SAMPLES: Mapping[str, object] = {"position": 1, "step_key": "company"}
+SAMPLES: Mapping[str, object] = {
+    "gate_key": "agreement",
+    "position": 1,
+    "step_key": "company",
+}
 """Parts of an object that another argument names."""
 
 

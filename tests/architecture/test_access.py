@@ -153,7 +153,10 @@ def test_marketers_see_no_money() -> None:
 def test_reviewers_decide_applications_and_see_no_books() -> None:
     books = {_P.COMMISSIONS_READ, _P.PERIODS_READ, _P.FEES_READ, _P.EVENTS_READ}
 
-    assert held(Role.REVIEWER) & WRITING == {_P.APPLICATIONS_REVIEW}
+    assert held(Role.REVIEWER) & WRITING == {
+        _P.APPLICATIONS_REVIEW,
+        _P.GATES_CONFIRM,
+    }
     assert held(Role.REVIEWER) & books == set()
 
 

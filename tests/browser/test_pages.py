@@ -50,7 +50,9 @@ PAGES = {
         "/admin/commissions/{commission}", "/admin/periods", "/admin/periods/{period}",
         "/admin/periods/{open_period}", "/admin/statements",
         "/admin/statements/{statement}", "/admin/fees", "/admin/programs",
-        "/admin/programs/{program}", "/admin/certifications", "/admin/events",
+        "/admin/programs/{program}", "/admin/programs/{program}/versions",
+        "/admin/programs/{program}/changes", "/admin/programs/{program}/edit",
+        "/admin/programs/new", "/admin/certifications", "/admin/events",
         "/admin/mail", "/admin/users", "/admin/audit",
     ],
 }  # fmt: skip

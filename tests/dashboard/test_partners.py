@@ -218,6 +218,16 @@ class TestPartner:
         assert rival.enrollment.partner.name in raw
         assert "A later click won" in raw
 
+    def test_customers_come_with_their_country_and_when_they_left(
+        self, story: Story, admin: FlaskClient
+    ) -> None:
+        story.credited(country="JP", left_at=NOW - 3 * DAY)
+
+        shown = tab(admin, story, "customers")
+
+        assert "Japan" in shown
+        assert "Left on Feb 26, 2026" in shown
+
     def test_every_other_tab_shows_its_rows(
         self, story: Story, session: Session, admin: FlaskClient
     ) -> None:

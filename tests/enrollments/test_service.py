@@ -17,6 +17,7 @@ from portal.enrollments.models import (
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
 from portal.programs.documents import preset
+from tests.enrollments.gates import EXAM, TAX_FORM, version_with_gates
 from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerFactory, UserFactory
 from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
@@ -286,3 +287,25 @@ class TestQueries:
 
         assert set(found) == {one.id, two.id}
         assert all(len(history) == 2 for history in found.values())
+
+
+class TestConfirmedBeforeJoining:
+    def test_only_what_staff_confirm_is_taken_over(self, session: Session) -> None:
+        reviewer = UserFactory.create(reviewer=True)
+
+        enrollment = service.join(
+            session,
+            partner=PartnerFactory.create(),
+            version=version_with_gates(
+                TAX_FORM, TAX_FORM | {"key": "call"}, EXAM | {"key": "exam"}
+            ),
+            now=NOW,
+            confirmed=["call", "exam"],
+            confirmed_by=reviewer,
+        )
+
+        assert unmet(session, enrollment) == ["tax-form", "exam"]
+        event = session.scalars(
+            select(AuditEvent).where(AuditEvent.actor_id == reviewer.id)
+        ).one()
+        assert event.details["note"] == "confirmed before the approval"

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,8 +10,11 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Role
 from portal.enrollments import queries, service
 from portal.enrollments.models import Enrollment, EnrollmentStatus
+from portal.enrollments.rules import GateStatus
+from portal.enrollments.steps import next_step
 from portal.kit.clock import utc_now
 from portal.programs.documents import preset
+from tests.enrollments.gates import EXAM, TAX_FORM, enrolled
 from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerMemberFactory, UserFactory
 from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
@@ -100,16 +104,110 @@ class TestPrograms:
 
         assert "Everything is done." in page
 
-    def test_a_deadline_is_shown(self, session: Session, sign_in: SignIn) -> None:
+    @pytest.mark.parametrize(
+        ("days", "shuts", "words", "tag"),
+        [
+            (3_000, False, "Do it by May 18, 2034.", "To do"),
+            (3_000, True, "Do it by May 18, 2034; after that, it is not", "To do"),
+            (30, False, "It was due on Mar 31, 2026; do it now.", "To do"),
+            (30, True, "Missed on Mar 31, 2026: that was the last day.", "Missed"),
+        ],
+    )
+    def test_a_deadline_is_shown(
+        self,
+        session: Session,
+        sign_in: SignIn,
+        days: int,
+        words: str,
+        tag: str,
+        *,
+        shuts: bool,
+    ) -> None:
         del session
-        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
-        for gate in definition["gates"]:
-            gate["deadline_days"] = 30
-        enrollment = EnrollmentFactory.create(version__definition_json=definition)
+        enrollment = enrolled(
+            EXAM | {"deadline_days": days, "shuts_at_deadline": shuts}
+        )
 
         page = sign_in(member_of(enrollment)).get("/app/programs").text
 
-        assert "Do it by Mar 31, 2026." in page
+        assert words in page
+        assert f">{tag}<" in page
+
+    def test_after_a_missed_deadline_the_next_step_is_another_one(
+        self, session: Session
+    ) -> None:
+        del session
+        missed = enrolled(EXAM | {"deadline_days": 1, "shuts_at_deadline": True})
+        exam = missed.version.definition.gates[-1]
+        rest = missed.version.definition.gates[0]
+        statuses = [
+            GateStatus(exam, due_on=NOW.date(), is_overdue=True),
+            GateStatus(rest),
+        ]
+
+        assert next_step(statuses) is statuses[1]
+        assert next_step(statuses[:1]) is None
+
+    def test_what_we_confirm_says_how_and_who_checks(
+        self, session: Session, sign_in: SignIn
+    ) -> None:
+        enrollment = enrolled(TAX_FORM)
+        client = sign_in(member_of(enrollment))
+
+        page = client.get("/app/programs").text
+        assert "Send us your tax form" in page
+        assert "Send form W-8 or W-9 to tax@vendor.example." in page
+        assert "You need this to: get paid." in page
+        assert "We check this" in page
+
+        service.confirm_gate(
+            session,
+            enrollment,
+            "tax-form",
+            actor=UserFactory.create(admin=True),
+            reason="there",
+            now=utc_now(),
+            last_on=date(utc_now().year + 1, 12, 31),
+        )
+        session.flush()
+
+        page = client.get("/app/programs").text
+        assert "We check this" not in page
+        assert f"Holds until Dec 31, {utc_now().year + 1}." in page
+
+    def test_sales_that_can_be_lost_are_named(
+        self, session: Session, sign_in: SignIn
+    ) -> None:
+        del session
+        enrollment = enrolled(
+            TAX_FORM | {"blocks": ["earn"], "forfeits_after_months": 6}
+        )
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        assert "not done within 6 months of the first one." in page
+
+    def test_a_fee_in_grace_is_not_simply_done(
+        self, session: Session, sign_in: SignIn, enrollment: Enrollment
+    ) -> None:
+        end = datetime(utc_now().year + 1, 6, 15, 12, tzinfo=UTC)
+        for gate in enrollment.version.definition.gates:
+            service.meet_gate(
+                session,
+                enrollment,
+                gate.key,
+                now=NOW,
+                until=end if gate.kind == "fee" else None,
+                in_grace=gate.kind == "fee",
+            )
+        session.flush()
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        day = f"Jun 15, {end.year}"
+        assert f"Done until {day}" in page
+        assert f"The last payment failed. Pay by {day} to keep it." in page
+        assert "Everything is done." not in page
 
     def test_in_no_program_yet(self, session: Session, sign_in: SignIn) -> None:
         del session

@@ -11,6 +11,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Role
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
+from portal.enrollments.rules import GateStatus
 from portal.fees import service
 from portal.fees.models import TRANSITIONS, FeeInvoice, FeeSubscription, FeeTransition
 from portal.fees.rules import FeeStatus
@@ -57,10 +58,14 @@ def pay(client: FlaskClient, enrollment: Enrollment) -> str:
     return answer.headers["Location"].rsplit("/", 1)[-1]
 
 
-def fee_gate_is_met(session: Session, enrollment: Enrollment, at: datetime) -> bool:
+def fee_gate(session: Session, enrollment: Enrollment, at: datetime) -> GateStatus:
     found = enrollments.get(session, enrollment.id)
     checklist = enrollments.checklist(session, found, now=at)
-    return next(s for s in checklist if s.gate.kind == "fee").is_met
+    return next(s for s in checklist if s.gate.kind == "fee")
+
+
+def fee_gate_is_met(session: Session, enrollment: Enrollment, at: datetime) -> bool:
+    return fee_gate(session, enrollment, at).is_met
 
 
 def paid(
@@ -215,6 +220,7 @@ class TestRenewing:
 
         assert len(session.scalars(select(FeeInvoice)).all()) == 3
         assert fee_gate_is_met(session, enrollment, NOW + 62 * DAY)
+        assert not fee_gate(session, enrollment, NOW + 62 * DAY).in_grace
 
     def test_a_failed_renewal_leaves_the_grace_days_then_closes(
         self,
@@ -238,6 +244,7 @@ class TestRenewing:
         assert b"Payment failed" in client.get("/app/billing").data
         assert fee_gate_is_met(session, enrollment, renewal + 6 * DAY)
         assert not fee_gate_is_met(session, enrollment, renewal + 8 * DAY)
+        assert fee_gate(session, enrollment, renewal + 6 * DAY).in_grace
         templates = session.scalars(select(OutboxEmail.template)).all()
         assert "fees/failed" in templates
 

@@ -65,7 +65,7 @@ AFFILIATE_ANSWERS: Answers = {
 def install(world: World) -> None:
     """Do what the operator does once: programs, exams, the vendor's people."""
     for key in (AGENCY, AFFILIATE):
-        world.portal("program", "import", "--preset", key)
+        world.portal("programs", "publish", "--preset", key)
     world.portal("cert", "install")
     for email, role in STAFF.items():
         world.staff(email, role, PASSWORD)

@@ -112,6 +112,7 @@ TAMPERED = [
             " UPDATE statements SET closing_minor = closing_minor + 1"
         ),
     ),
+    ("shares-add-up", "UPDATE attributions SET of_weight = 3"),
     ("statements-add-up", "UPDATE statements SET line_count = line_count + 1"),
     (
         "statements-connect",

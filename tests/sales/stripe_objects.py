@@ -1,7 +1,7 @@
 """Small examples of Stripe's objects, in the shapes of both times."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.factories.base_factory import NOW
 
@@ -9,20 +9,67 @@ Obj = dict[str, Any]
 AT = int(NOW.timestamp())
 
 
-def line(amount: int, product: str, description: str, *, older: bool) -> Obj:
+class Asked(NamedTuple):
+    """A line of an invoice before it gets the shape of its time."""
+
+    amount: int
+    product: str | None
+    description: str = ""
+    quantity: int | None = 1
+    discounts: tuple[int, ...] = ()
+    taxes: tuple[int, ...] = ()
+    includes_tax: bool = False
+    prepaid: int = 0
+
+
+def line(asked: Asked, *, older: bool) -> Obj:
+    names = [f"di_{number}" for number, _ in enumerate(asked.discounts)]
+    common = {
+        "object": "line_item",
+        "amount": asked.amount,
+        "description": asked.description or None,
+        "discount_amounts": [
+            {"amount": amount, "discount": name}
+            for amount, name in zip(asked.discounts, names, strict=True)
+        ],
+        "discounts": names,
+        "pretax_credit_amounts": [
+            *({"amount": amount, "type": "discount"} for amount in asked.discounts),
+            {"amount": asked.prepaid, "type": "credit_balance_transaction"},
+        ],
+        "quantity": asked.quantity,
+    }
+    product = f"prod_{asked.product}"
+    price = f"price_{asked.product}"
     if older:
-        price: Obj = {"price": {"id": f"price_{product}", "product": f"prod_{product}"}}
-    else:
-        details = {"price": f"price_{product}", "product": f"prod_{product}"}
-        price = {"pricing": {"type": "price_details", "price_details": details}}
-    return {"object": "line_item", "amount": amount, "description": description} | price
+        has_price = asked.product is not None
+        return common | {
+            "plan": None,
+            "price": {"id": price, "product": product} if has_price else None,
+            "tax_amounts": [
+                {"amount": amount, "inclusive": asked.includes_tax}
+                for amount in asked.taxes
+            ],
+        }
+    behaviour = "inclusive" if asked.includes_tax else "exclusive"
+    details = {"price": price, "product": product}
+    return common | {
+        "pricing": {"type": "price_details", "price_details": details}
+        if asked.product is not None
+        else None,
+        "taxes": [
+            {"amount": amount, "tax_behavior": behaviour} for amount in asked.taxes
+        ],
+    }
 
 
 def invoice(
     *,
     older: bool = False,
     subscription_metadata: dict[str, str] | None = None,
-    lines: Sequence[tuple[int, str, str]] = ((10_000, "starter", "1 × Starter"),),
+    lines: Sequence[tuple[int, str, str] | Asked] = (
+        (10_000, "starter", "1 × Starter"),
+    ),
     **changes: object,
 ) -> Obj:
     """An invoice over 119.00, of which 19.00 is tax, paid in full."""
@@ -34,11 +81,12 @@ def invoice(
         "created": AT - 60,
         "currency": "usd",
         "customer": "cus_1",
+        "customer_address": None,
         "customer_email": "ada@buyers.example",
         "customer_name": "Ada",
         "description": None,
         "lines": {
-            "data": [line(*one, older=older) for one in lines],
+            "data": [line(Asked(*one), older=older) for one in lines],
             "has_more": False,
         },
         "metadata": {},
@@ -162,6 +210,23 @@ def customer(**changes: object) -> Obj:
         "email": "ada@buyers.example",
         "metadata": {},
         "name": "Ada",
+    } | changes
+
+
+def address(country: str | None) -> Obj:
+    return {"city": None, "country": country, "line1": None, "postal_code": None}
+
+
+def subscription(**changes: object) -> Obj:
+    return {
+        "id": "sub_1",
+        "object": "subscription",
+        "canceled_at": None,
+        "created": AT - 60,
+        "customer": "cus_1",
+        "ended_at": None,
+        "metadata": {},
+        "status": "active",
     } | changes
 
 

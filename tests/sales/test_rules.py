@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.sales.reading import Unreadable, country
 from portal.sales.rules import (
-    Unreadable,
     moves_money,
     read_charge,
     read_charge_refunds,
@@ -17,6 +17,7 @@ from portal.sales.rules import (
     read_invoice,
     read_invoice_payment,
     read_refund,
+    read_subscription,
 )
 from tests.factories.base_factory import NOW
 from tests.sales import stripe_objects as so
@@ -98,7 +99,7 @@ def test_several_products_have_no_single_one_and_a_joined_description() -> None:
 
     assert facts.product is None
     assert facts.description == "1 × Starter, 4 × Seat"
-    assert [one.amount_minor for one in facts.lines] == [8_000, 2_000]
+    assert [one.net_minor for one in facts.lines] == [8_000, 2_000]
 
 
 def test_a_line_of_zero_does_not_hide_the_product() -> None:
@@ -226,3 +227,60 @@ def test_a_checkout_names_the_click_in_either_place() -> None:
     assert read_checkout(by_reference).click == "clk_a"
     assert read_checkout(so.checkout(metadata={"gh_click": "clk_b"})).click == "clk_b"
     assert read_checkout(so.checkout()).click is None
+
+
+def test_a_checkout_is_one_line_and_names_the_country() -> None:
+    details = {"address": so.address("de"), "email": "ada@buyers.example"}
+    totals = {"amount_discount": 1_000, "amount_tax": 500}
+
+    facts = read_checkout(so.checkout(customer_details=details, total_details=totals))
+
+    (line,) = facts.lines
+    assert (line.net_minor, line.tax_minor, line.discount_minor) == (4_500, 500, 1_000)
+    assert (line.product, line.units) == (None, 1)
+    assert facts.customer_country == "DE"
+    assert read_checkout(so.checkout(total_details=None)).lines[0].discount_minor == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        (None, None),
+        ("DE", None),
+        ({}, None),
+        ({"country": None}, None),
+        ({"country": ""}, None),
+        ({"country": 49}, None),
+        ({"country": "DEU"}, None),
+        ({"country": "D1"}, None),
+        ({"country": "ßß"}, None),
+        ({"country": "de"}, "DE"),
+        ({"country": "US"}, "US"),
+    ],
+)
+def test_a_country_is_two_letters_or_unknown(address: object, code: str | None) -> None:
+    assert country(address) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_begun", "day"),
+    [
+        ({}, True, None),
+        ({"status": "trialing"}, True, None),
+        ({"status": "past_due"}, True, None),
+        ({"status": "incomplete"}, False, None),
+        ({"status": "incomplete_expired", "ended_at": so.AT}, False, 0),
+        ({"status": "canceled", "ended_at": so.AT, "canceled_at": 1}, True, 0),
+        ({"status": "canceled", "canceled_at": so.AT}, True, 0),
+        ({"status": "canceled"}, True, None),
+        # It was told to end with the period, and runs until then.
+        ({"canceled_at": so.AT, "cancel_at_period_end": True}, True, None),
+    ],
+)
+def test_a_subscription_says_whether_it_ran_and_when_it_ended(
+    changes: dict[str, Any], day: int | None, *, has_begun: bool
+) -> None:
+    facts = read_subscription(so.subscription(**changes))
+
+    assert facts.has_begun is has_begun
+    assert facts.ended_at == (None if day is None else NOW + timedelta(days=day))

@@ -1,6 +1,8 @@
 import random
-from datetime import timedelta
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -13,13 +15,16 @@ from sqlalchemy.orm import Session
 from portal.kit.ids import new_id, public_id
 from portal.kit.money import Rounding, divide
 from portal.sales import queries, service
+from portal.sales.lines import LineFacts
 from portal.sales.models import (
     Customer,
+    CustomerSubscription,
     OtherPayment,
     ReferenceKind,
     Refund,
     RefundKind,
     Sale,
+    SaleLine,
 )
 from portal.sales.service import OtherCurrency
 from tests.factories.base_factory import NOW
@@ -53,6 +58,60 @@ def test_a_sale_is_recorded_once_and_stays_as_it_is(session: Session) -> None:
     assert first.net.minor == 10_000
     assert first.public_id.startswith("sal_")
     assert queries.sales_of_customers(session, [first.customer_id]) == [first]
+
+
+LINES = (
+    LineFacts(
+        product="prod_seat",
+        units=12,
+        description="12 × Seat",
+        net_minor=9_000,
+        discount_minor=1_000,
+        tax_minor=1_710,
+    ),
+    LineFacts(net_minor=1_000, tax_minor=190),
+)
+
+
+def test_a_sale_has_the_lines_it_was_recorded_with(
+    session: Session, count_queries: Callable[[], AbstractContextManager[list[str]]]
+) -> None:
+    sale, _ = _sale(session, lines=LINES)
+    _sale(session, lines=LINES[:1])
+    older, _ = _sale(session, external_id="in_0")
+
+    with count_queries() as queries_made:
+        found = queries.lines_of(session, [sale.id, older.id])
+
+    assert found == {
+        sale.id: (("prod_seat", 12, 9_000, 1_000, 1_710), (None, 1, 1_000, 0, 190))
+    }
+    assert found[sale.id][0].product == "prod_seat"
+    assert len(queries_made) == 1
+    rows = session.scalars(select(SaleLine).order_by(SaleLine.position)).all()
+    assert [row.description for row in rows] == ["12 × Seat", ""]
+    assert queries.lines_of(session, []) == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        LINES[:1],
+        (*LINES, LineFacts(net_minor=1, tax_minor=0)),
+        (*LINES, LineFacts(net_minor=0, tax_minor=1)),
+    ],
+)
+def test_lines_that_do_not_add_up_to_the_sale_are_impossible(
+    session: Session, wrong: tuple[LineFacts, ...]
+) -> None:
+    with (
+        pytest.raises(IntegrityError, match="do not add up to it"),
+        session.begin_nested(),
+    ):
+        _sale(session, lines=wrong)
+        session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    _sale(session, lines=LINES)
+    session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
 def test_references_lead_to_the_sale(session: Session) -> None:
@@ -213,14 +272,15 @@ def test_a_dispute_after_a_partial_refund_takes_only_the_rest(session: Session) 
     assert rows[1].net_minor == sale.net_minor - rows[0].net_minor
 
 
-@pytest.mark.parametrize("table", ["sales", "refunds", "sale_references"])
+@pytest.mark.parametrize("table", ["sales", "sale_lines", "refunds", "sale_references"])
 @pytest.mark.parametrize("verb", ["UPDATE", "DELETE", "TRUNCATE"])
 def test_the_portal_may_not_rewrite_what_was_paid(
     session: Session, table: str, verb: str
 ) -> None:
     RefundFactory.create()
+    column = "product" if table == "sale_lines" else "external_id"
     statements = {
-        "UPDATE": f"UPDATE {table} SET external_id = ''",  # noqa: S608 - our own tables
+        "UPDATE": f"UPDATE {table} SET {column} = NULL",  # noqa: S608 - our own tables
         "DELETE": f"DELETE FROM {table}",  # noqa: S608 - our own tables
         "TRUNCATE": f"TRUNCATE {table} CASCADE",
     }
@@ -279,6 +339,69 @@ def test_details_of_an_unknown_age_only_fill_gaps(session: Session) -> None:
     fresher = _told(session, email=None, name="Ada L.", described_at=NOW)
     assert (fresher.email, fresher.name) == (None, "Ada L.")
     assert _told(session, email="late@x.example").email is None
+
+
+def test_the_latest_country_counts_and_is_not_forgotten(session: Session) -> None:
+    messages: list[dict[str, Any]] = [
+        {"country": "DE", "described_at": NOW},
+        {"country": "US", "described_at": NOW + DAY},
+        {"country": "FR", "described_at": NOW + DAY},
+        {"country": None, "described_at": NOW + 2 * DAY},
+        {"country": "AT", "seen_at": NOW - DAY},
+    ]
+    seen = set()
+    for number, order in enumerate(permutations(messages)):
+        for message in order:
+            row = _told(session, external_id=f"cus_{number}", **message)
+        seen.add((row.country, row.country_told_at))
+
+    assert seen == {("US", NOW + DAY)}
+
+
+def _left(session: Session, told: Iterable[dict[str, Any]]) -> datetime | None:
+    customer = _told(session, external_id=str(new_id()))
+    for one in told:
+        prefix = str(customer.id)
+        values = one | {"external_id": prefix + one["external_id"]}
+        service.record_subscription(session, customer=customer, **values)
+    return customer.left_at
+
+
+def _told_of(key: str, ended: int | None = None, *, ran: bool = True) -> dict[str, Any]:
+    moment = None if ended is None else NOW + DAY * ended
+    return {"external_id": key, "has_begun": ran, "ended_at": moment}
+
+
+@pytest.mark.parametrize(
+    ("told", "left_on"),
+    [
+        ([_told_of("a")], None),
+        ([_told_of("a"), _told_of("a", 3)], 3),
+        ([_told_of("a"), _told_of("a", 3), _told_of("b")], None),
+        ([_told_of("a", 3), _told_of("b", 5), _told_of("a"), _told_of("b")], 5),
+        # A first payment that failed brings nobody back, and nobody leaves by it.
+        ([_told_of("a", 3), _told_of("b", ran=False)], 3),
+        ([_told_of("a", 3), _told_of("b", 9, ran=False)], 3),
+        ([_told_of("b", ran=False)], None),
+        ([_told_of("a", 3), _told_of("b", ran=False), _told_of("b")], None),
+        ([_told_of("a", ran=False), _told_of("a"), _told_of("a", 4)], 4),
+    ],
+)
+def test_a_customer_left_when_the_last_subscription_ended(
+    session: Session, told: list[dict[str, Any]], left_on: int | None
+) -> None:
+    expected = None if left_on is None else NOW + DAY * left_on
+
+    seen = {_left(session, order) for order in permutations(told)}
+
+    assert seen == {expected}
+
+
+def test_subscriptions_of_another_customer_do_not_count(session: Session) -> None:
+    _left(session, [_told_of("a")])
+
+    assert _left(session, [_told_of("b", 1)]) == NOW + DAY
+    assert session.scalar(select(func.count()).select_from(CustomerSubscription)) == 2
 
 
 def test_customers_are_found(session: Session) -> None:

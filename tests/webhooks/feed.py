@@ -6,11 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import stripe
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.payments.models import InboxEvent
-from portal.sales.models import Customer, Refund, Sale
+from portal.sales.models import (
+    Customer,
+    CustomerSubscription,
+    Refund,
+    Sale,
+    SaleLine,
+)
 from portal.stripe_sandbox.client import SandboxHTTPClient
 from portal.stripe_sandbox.sandbox import Sandbox
 from portal.webhooks.imports import Tally, take_in
@@ -45,6 +51,7 @@ def unhappy(session: Session) -> list[tuple[str, str, str]]:
 
 def dump(session: Session) -> bytes:
     """Customers, sales and refunds as bytes: everything but keys and arrival."""
+    session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     customers = session.execute(
         select(
             Customer.external_id,
@@ -53,7 +60,18 @@ def dump(session: Session) -> bytes:
             Customer.described_at,
             Customer.click_reference,
             Customer.first_seen_at,
+            Customer.country,
+            Customer.country_told_at,
+            Customer.left_at,
         )
+    )
+    subscriptions = session.execute(
+        select(
+            CustomerSubscription.external_id,
+            Customer.external_id,
+            CustomerSubscription.has_begun,
+            CustomerSubscription.ended_at,
+        ).join(Customer, Customer.id == CustomerSubscription.customer_id)
     )
     sales = session.execute(
         select(
@@ -68,6 +86,18 @@ def dump(session: Session) -> bytes:
             Sale.product,
         ).join(Customer, Customer.id == Sale.customer_id)
     )
+    lines = session.execute(
+        select(
+            Sale.external_id,
+            SaleLine.position,
+            SaleLine.product,
+            SaleLine.description,
+            SaleLine.units,
+            SaleLine.net_minor,
+            SaleLine.discount_minor,
+            SaleLine.tax_minor,
+        ).join(Sale, Sale.id == SaleLine.sale_id)
+    )
     refunds = session.execute(
         select(
             Refund.external_id,
@@ -79,7 +109,8 @@ def dump(session: Session) -> bytes:
         ).join(Sale, Sale.id == Refund.sale_id)
     )
     tables = [
-        sorted(repr(tuple(row)) for row in rows) for rows in (customers, sales, refunds)
+        sorted(repr(tuple(row)) for row in rows)
+        for rows in (customers, subscriptions, sales, lines, refunds)
     ]
     return json.dumps(tables).encode()
 
@@ -100,6 +131,15 @@ def busy_account(
         }
     )
 
+    seat = client.v1.prices.create(
+        {
+            "product_data": {"name": "Seat"},
+            "currency": "usd",
+            "unit_amount": 501,
+            "recurring": {"interval": "month"},
+        }
+    )
+
     def subscribe(name: str, **more: Any) -> str:  # noqa: ANN401 - any parameter
         params: Any = {
             "mode": "subscription",
@@ -110,11 +150,17 @@ def busy_account(
         }
         opened = client.v1.checkout.sessions.create(params)
         done = sandbox.complete_checkout(
-            opened.id, name=name, email=f"{len(name)}@buyers.example"
+            opened.id, name=name, email=f"{len(name)}@buyers.example", country="DE"
         )
         return str(done["subscription"])
 
-    subscribe("Ada", **({"client_reference_id": click} if click else {}))
+    seats = [{"price": price.id, "quantity": 1}, {"price": seat.id, "quantity": 5}]
+    ada = subscribe(
+        "Ada",
+        line_items=seats,
+        **({"client_reference_id": click} if click else {}),
+    )
+    going = subscribe("Goes", client_reference_id=click or "-")
     subscribe(
         "=HYPERLINK(0)", subscription_data={"metadata": {"gh_click": click or "-"}}
     )
@@ -138,6 +184,16 @@ def busy_account(
         }
     )
     sandbox.complete_checkout(once.id, name="Guest", email="guest@buyers.example")
+    sandbox.advance_to(NOW + 10 * DAY)
+    running = client.v1.subscriptions.retrieve(ada)
+    client.v1.customers.update(
+        str(running.customer), {"address": {"country": "AT", "city": "Wien"}}
+    )
+    _plan, own_seats = running["items"].data
+    client.v1.subscriptions.update(
+        ada, {"items": [{"id": own_seats.id, "quantity": 3}]}
+    )
+    client.v1.subscriptions.update(going, {"cancel_at_period_end": True})
     sandbox.advance_to(NOW + 70 * DAY)
     charges = [c for c in client.v1.charges.list({"limit": 100}).data if c.paid]
     for number, charge in enumerate(charges):

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from portal.kit.ids import new_id, public_id
 from portal.payments.models import InboxStatus
 from portal.sales import queries
-from portal.sales.models import Customer, Refund, Sale
+from portal.sales.models import Customer, CustomerSubscription, Refund, Sale
 from portal.webhooks.handlers import HANDLERS
 from tests.factories.base_factory import NOW
 from tests.sales import stripe_objects as so
-from tests.webhooks.feed import feed, inbox
+from tests.webhooks.feed import dump, feed, inbox
 
 CLICK = public_id("clk", new_id())
 PAID = so.event("invoice.paid", so.invoice())
@@ -53,6 +53,124 @@ def test_a_paid_invoice_is_a_sale(session: Session, *, older: bool) -> None:
     assert customer is not None
     assert (customer.name, customer.email) == ("Ada", "ada@buyers.example")
     assert tally.customers == {customer.id}
+
+
+@pytest.mark.parametrize("kind", ["invoice.paid", "invoice.payment_succeeded"])
+def test_either_shape_first_gives_the_same_lines(session: Session, kind: str) -> None:
+    asked = [
+        so.Asked(4_000, "seat", "40 × Seat", quantity=40, discounts=(400,)),
+        so.Asked(-100, "pro", quantity=1),
+        so.Asked(6_500, None, "Workshop", quantity=None, taxes=(1_000, 900)),
+    ]
+    shapes = [
+        so.event(kind, so.invoice(older=older, lines=asked), key=f"{older}")
+        for older in (True, False)
+    ]
+    seen = set()
+    for order in permutations(shapes):
+        with session.begin_nested() as savepoint:
+            feed(session, order)
+            seen.add(dump(session))
+            lines = queries.lines_of(session, [_sale(session).id])
+            savepoint.rollback()
+
+    assert len(seen) == 1
+    assert [(line.product, line.units) for line in next(iter(lines.values()))] == [
+        ("prod_seat", 40),
+        (None, 1),
+    ]
+
+
+def test_a_sale_of_a_checkout_is_one_line(session: Session) -> None:
+    details = {"address": so.address("FR"), "email": "ada@buyers.example"}
+    checkout = so.checkout(customer_details=details)
+
+    feed(session, [so.event("checkout.session.completed", checkout)])
+
+    sale = _sale(session)
+    assert queries.lines_of(session, [sale.id]) == {
+        sale.id: ((None, 1, 4_500, 0, 500),)
+    }
+    assert queries.customer(session, sale.customer_id).country == "FR"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        so.event("customer.created", so.customer(address=so.address("DE"))),
+        so.event("customer.updated", so.customer(address=so.address("DE"))),
+        so.event("invoice.paid", so.invoice(customer_address=so.address("DE"))),
+    ],
+    ids=lambda event: event["type"],
+)
+def test_an_address_tells_where_the_customer_is(
+    session: Session, event: dict[str, Any]
+) -> None:
+    tally = feed(session, [event])
+
+    customer = session.scalars(select(Customer)).one()
+    assert customer.country == "DE"
+    assert tally.customers == {customer.id}
+
+
+def _subscribed(kind: str, day: int, **changes: object) -> dict[str, Any]:
+    key = f"{changes.get('id', 'sub_1')}_{kind}_{day}"
+    obj = so.subscription(**changes)
+    return so.event(
+        f"customer.subscription.{kind}", obj, key=key, at=so.AT + day * 86_400
+    )
+
+
+def test_a_customer_leaves_and_comes_back_in_any_order(session: Session) -> None:
+    ended = {"status": "canceled", "ended_at": so.AT + 9 * 86_400}
+    leaving = [
+        _subscribed("created", 0, status="incomplete"),
+        _subscribed("updated", 0),
+        PAID,
+        _subscribed("deleted", 9, **ended),
+    ]
+    back = [
+        _subscribed("created", 20, id="sub_2", status="incomplete"),
+        so.event(
+            "invoice.paid",
+            so.invoice(
+                id="in_2",
+                parent={
+                    "type": "subscription_details",
+                    "subscription_details": {"subscription": "sub_2", "metadata": {}},
+                },
+            ),
+        ),
+    ]
+    for told, left_at in (
+        (leaving, NOW + timedelta(days=9)),
+        ([*leaving[2:], back[0]], NOW + timedelta(days=9)),
+        ([leaving[0], leaving[3], *back], None),
+    ):
+        for order in permutations(told):
+            with session.begin_nested() as savepoint:
+                tally = feed(session, order)
+                customer = session.scalars(select(Customer)).one()
+                assert customer.left_at == left_at
+                assert tally.customers == {customer.id}
+                savepoint.rollback()
+
+
+def test_a_partner_whose_entry_fee_ends_is_no_customer_who_left(
+    session: Session,
+) -> None:
+    mark = {"gatehouse": "fee", "enrollment": str(new_id())}
+    told = [
+        _subscribed("created", 0, metadata=mark),
+        _subscribed("updated", 1, metadata=mark),
+        _subscribed("deleted", 9, metadata=mark, status="canceled", ended_at=so.AT),
+    ]
+
+    feed(session, told)
+
+    assert {_state(session, event)[0] for event in told} == {"handled"}
+    assert session.scalars(select(Customer)).all() == []
+    assert session.scalars(select(CustomerSubscription)).all() == []
 
 
 def test_another_currency_is_recorded_as_it_is(session: Session) -> None:
@@ -352,6 +470,19 @@ def test_other_types_are_ignored(session: Session) -> None:
             "DataError: ",
         ),
         (
+            so.event(
+                "invoice.paid", so.invoice(lines=[so.Asked(1, "pro", quantity=-1)])
+            ),
+            "Unreadable: has -1 as quantity",
+        ),
+        (
+            so.event(
+                "invoice.paid",
+                so.invoice(id="in_2", lines=[so.Asked(1, "x", "", 2**70)]),
+            ),
+            "DataError: ",
+        ),
+        (
             so.event("refund.created", so.refund(currency="eur")),
             "OtherCurrency: re_1 is in EUR",
         ),
@@ -375,6 +506,56 @@ def test_an_event_that_breaks_is_set_aside_and_harms_nothing(
     assert status == "failed"
     assert text.startswith(note)
     assert queries.sale_behind(session, ["in_9"])
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    "",
+    "x",
+    0,
+    -7,
+    2**70,
+    True,
+    1.5,
+    [],
+    [None],
+    [{}],
+    {},
+    {"amount": "x"},
+)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "amount",
+        "quantity",
+        "discount_amounts",
+        "discounts",
+        "pretax_credit_amounts",
+        "taxes",
+        "pricing",
+        "description",
+    ],
+)
+def test_a_line_with_anything_in_it_adds_up_or_is_set_aside(
+    session: Session, field: str
+) -> None:
+    for number, odd in enumerate(ODD):
+        invoice = so.invoice(customer_address=odd)
+        invoice["lines"]["data"][0][field] = odd
+        event = so.event("invoice.paid", invoice, key=f"{field}_{number}")
+        with session.begin_nested() as savepoint:
+            feed(session, [event])
+            status = _state(session, event)[0]
+            sales = session.scalars(select(Sale)).all()
+            for lines in queries.lines_of(
+                session, [sale.id for sale in sales]
+            ).values():
+                assert sum(line.net_minor for line in lines) == 10_000
+                assert sum(line.tax_minor for line in lines) == 1_900
+            savepoint.rollback()
+        assert (status, len(sales)) in {("handled", 1), ("failed", 0)}
 
 
 def test_fees_are_no_sales_and_their_refunds_do_not_wait(session: Session) -> None:
@@ -420,5 +601,5 @@ def test_fees_are_no_sales_in_any_order(session: Session) -> None:
 
 
 def test_the_table_of_types_is_the_one_in_the_documentation() -> None:
-    assert len(HANDLERS) == 21
+    assert len(HANDLERS) == 23
     assert all(kind == kind.lower() for kind in HANDLERS)

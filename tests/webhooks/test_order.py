@@ -1,6 +1,7 @@
 """The order in which events come, and how often, makes no difference."""
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.kit.ids import new_id, public_id
 from portal.payments.models import InboxEvent
-from portal.sales.models import Refund, Sale
+from portal.sales.models import Customer, CustomerSubscription, Refund, Sale, SaleLine
 from tests.webhooks.feed import CURRENT, OLDER, busy_account, dump, feed, unhappy
 
 CLICK = public_id("clk", new_id())
@@ -28,7 +29,7 @@ def test_any_order_with_repetitions_gives_the_same_rows(
         feed(session, events)
         assert unhappy(session) == []
         expected = dump(session)
-        assert session.scalar(select(func.count()).select_from(Sale)) == 9
+        assert session.scalar(select(func.count()).select_from(Sale)) == 10
         assert session.scalar(select(func.count()).select_from(Refund))
         savepoint.rollback()
     for seed in range(4):
@@ -67,6 +68,42 @@ def test_names_that_look_like_formulas_are_kept_as_text(
     assert "'1 × =HYPERLINK(plan)'" in text.encode().decode("unicode_escape")
 
 
+def test_lines_country_and_leaving_are_told(
+    session: Session, accounts: dict[str, list[dict[str, object]]]
+) -> None:
+    feed(session, accounts[OLDER])
+
+    rows = session.execute(
+        select(Customer.name, Customer.country, Customer.left_at).order_by(
+            Customer.name
+        )
+    )
+    customers = {name: (country, left_at) for name, country, left_at in rows}
+    assert customers == {
+        "Ada": ("AT", None),
+        "=HYPERLINK(0)": ("DE", None),
+        "Goes": ("DE", datetime(2026, 4, 1, 9, tzinfo=UTC)),
+        # A customer of Stripe's account, whose subscription is an entry fee.
+        "Partner": ("DE", None),
+        "Guest": ("US", None),
+    }
+    renewed = session.scalars(
+        select(SaleLine)
+        .join(Sale, Sale.id == SaleLine.sale_id)
+        .join(Customer, Customer.id == Sale.customer_id)
+        .where(
+            Customer.name == "Ada",
+            Sale.occurred_at == datetime(2026, 4, 1, 9, tzinfo=UTC),
+        )
+        .order_by(SaleLine.position)
+    ).all()
+    assert [(line.units, line.description) for line in renewed] == [
+        (1, "1 × =HYPERLINK(plan)"),
+        # Three for the month, and two less for the days since they were given up.
+        (1, "3 × Seat"),
+    ]
+
+
 def test_entry_fees_are_no_sales(
     session: Session, accounts: dict[str, list[dict[str, object]]]
 ) -> None:
@@ -76,3 +113,5 @@ def test_entry_fees_are_no_sales(
         select(InboxEvent.note).where(InboxEvent.note.startswith("entry fee"))
     ).all()
     assert len(notes) >= 8
+    subscriptions = select(func.count()).select_from(CustomerSubscription)
+    assert session.scalar(subscriptions) == 3

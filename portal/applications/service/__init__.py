@@ -7,12 +7,14 @@ from portal.applications.service.answering import (
     expire_drafts,
     save_answers,
     submit,
+    takes_in_everybody,
 )
 from portal.applications.service.completing import complete_approval
 from portal.applications.service.deciding import (
     AlreadyDecided,
     AlreadyInProgram,
     ConflictOfInterest,
+    NotConfirmed,
     StaffAddress,
     TooLateToUndo,
     approve,
@@ -42,6 +44,7 @@ __all__ = [
     "LinkExpired",
     "NoDraft",
     "NoSuchLink",
+    "NotConfirmed",
     "NotOpen",
     "StaffAddress",
     "TooLateToUndo",
@@ -56,6 +59,7 @@ __all__ = [
     "save_answers",
     "start",
     "submit",
+    "takes_in_everybody",
     "undo_decision",
     "withdraw",
 ]

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from portal.applications import emails, queries, rules
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.rules import Answer
+from portal.applications.service.deciding import approve_of_itself
 from portal.audit import service as audit
 from portal.kit.errors import Conflict, Invalid
+from portal.programs import queries as programs
 from portal.programs.definition import FormStep
 
 
@@ -113,28 +115,53 @@ def submit(
 ) -> None:
     """Put a finished draft in front of the reviewers.
 
+    In a program that takes in everybody it is approved at once, and nothing is checked.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The draft, locked by the caller.
+        agrees_to_checks: Whether the applicant lets us check what they wrote.
+        now: The moment.
+
     Raises:
         NoDraft: It was sent already, or withdrawn.
         AnswersMissing: A step is not finished.
         Invalid: The applicant does not agree to the checks.
+        StaffAddress: It would be approved, but the address is a staff member's.
+        AlreadyInProgram: It would be approved, but the company is in the program.
     """
     _require_draft(application)
     join = application.definition.join
     if rules.unfinished(join.questions, application.answers, join):
         raise AnswersMissing(_("Some questions still need an answer."))
-    if not agrees_to_checks:
+    is_open = takes_in_everybody(session, application, now=now)
+    if not (is_open or agrees_to_checks):
         raise Invalid(
             _("Agree that we may check what you wrote. We cannot decide without."),
             field="agree",
         )
     application.move_to(ApplicationStatus.SUBMITTED)
-    application.checks_agreed_at = now
+    application.checks_agreed_at = now if agrees_to_checks else None
     application.submitted_at = now
-    answer_by = now + timedelta(days=join.answer_within_days)
+    days = 0 if is_open else join.answer_within_days
+    answer_by = now + timedelta(days=days)
     application.answer_by = answer_by
     application.updated_at = now
     audit.record(session, "application.submitted", application.id, actor=None, at=now)
-    emails.send_received(session, application, answer_by=answer_by, now=now)
+    if is_open:
+        approve_of_itself(session, application, now=now)
+    else:
+        emails.send_received(session, application, answer_by=answer_by, now=now)
+
+
+def takes_in_everybody(
+    session: Session, application: Application, *, now: datetime
+) -> bool:
+    """Tell whether an application needs no review: it did not, and still does not."""
+    if application.definition.join.mode != "open":
+        return False
+    version = programs.current_version(session, application.program_id, now)
+    return version.definition.join.mode == "open"
 
 
 def expire_drafts(session: Session, *, now: datetime) -> list[UUID]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from portal.accounts import queries as account_queries
 from portal.accounts import service as accounts
 from portal.accounts.permissions import Role
-from portal.applications import emails
+from portal.applications import emails, rules
 from portal.applications.models import Application, ApplicationStatus
 from portal.audit import service as audit
 from portal.enrollments import queries as enrollment_queries
@@ -43,7 +43,15 @@ def complete_approval(
     partner, path, is_new_user = _admit(session, application, now=now)
     version = program_queries.current_version(session, application.program_id, now)
     if not enrollment_queries.of_partner_in(session, partner.id, version.program_id):
-        enrollments.join(session, partner=partner, version=version, now=now)
+        checked = rules.confirmed_by_reviewer(application.definition)
+        enrollments.join(
+            session,
+            partner=partner,
+            version=version,
+            now=now,
+            confirmed=[gate.key for gate in checked],
+            confirmed_by=application.decided_by,
+        )
     application.partner_id = partner.id
     application.updated_at = now
     audit.record(
@@ -55,7 +63,12 @@ def complete_approval(
         partner=partner.public_id,
     )
     emails.send_approved(
-        session, application, path=path, is_new_user=is_new_user, now=now
+        session,
+        application,
+        path=path,
+        is_new_user=is_new_user,
+        is_open=application.decided_by_id is None,
+        now=now,
     )
 
 

@@ -1,5 +1,6 @@
 """What reviewers decide, and how they take it back."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
@@ -47,6 +48,12 @@ class AlreadyInProgram(Conflict):
     """The applicant's company is a partner in this program already."""
 
     code = "application_already_in_program"
+
+
+class NotConfirmed(Conflict):
+    """The program wants something checked before anybody is let in."""
+
+    code = "application_not_confirmed"
 
 
 class TooLateToUndo(Conflict):
@@ -101,6 +108,7 @@ def approve(
     *,
     reviewer: User,
     note: str = "",
+    confirmed: Collection[str] = (),
     hold_seconds: int,
     now: datetime,
 ) -> None:
@@ -114,6 +122,8 @@ def approve(
         application: The application, locked by the caller.
         reviewer: Who decides.
         note: Own words to the applicant.
+        confirmed: Keys of the gates that block joining and that the reviewer checked;
+            it takes all of them.
         hold_seconds: How long the decision can be undone.
         now: The moment.
 
@@ -122,6 +132,7 @@ def approve(
         AlreadyDecided: Somebody else decided, or it was rejected.
         StaffAddress: The address is a staff member's.
         AlreadyInProgram: The company of this address is in the program.
+        NotConfirmed: Something is to be checked first; the message names it.
         ApplicationTransition: The application does not wait for us.
     """
     _require_independence(application, reviewer)
@@ -129,6 +140,7 @@ def approve(
         return
     _require_undecided(application)
     _require_room(session, application)
+    _require_confirmed(application, confirmed)
     _decide(
         application,
         ApplicationStatus.APPROVED,
@@ -137,8 +149,58 @@ def approve(
         hold_seconds=hold_seconds,
         now=now,
     )
+    checked = [gate.key for gate in rules.confirmed_by_reviewer(application.definition)]
     audit.record(
-        session, "application.approved", application.id, actor=reviewer, at=now
+        session,
+        "application.approved",
+        application.id,
+        actor=reviewer,
+        at=now,
+        **({"confirmed": ", ".join(checked)} if checked else {}),
+    )
+    defer_completion(session, application)
+
+
+def approve_of_itself(
+    session: Session, application: Application, *, now: datetime
+) -> None:
+    """Let in somebody who applied to a program that takes in everybody.
+
+    Nobody decides, so there is nothing to undo: it is completed at once.
+
+    Args:
+        session: The session that holds the open transaction.
+        application: The application that was just sent, locked by the caller.
+        now: The moment.
+
+    Raises:
+        StaffAddress: The address is a staff member's.
+        AlreadyInProgram: The company of this address is in the program.
+    """
+    try:
+        _require_room(session, application)
+    except StaffAddress as error:
+        raise StaffAddress(
+            _(
+                "This address belongs to somebody who works here. "
+                "Apply with another one."
+            )
+        ) from error
+    _decide(
+        application,
+        ApplicationStatus.APPROVED,
+        reviewer=None,
+        note="",
+        hold_seconds=0,
+        now=now,
+    )
+    audit.record(
+        session,
+        "application.approved",
+        application.id,
+        actor=None,
+        at=now,
+        why="open to everybody",
     )
     defer_completion(session, application)
 
@@ -281,7 +343,7 @@ def _decide(
     application: Application,
     status: ApplicationStatus,
     *,
-    reviewer: User,
+    reviewer: User | None,
     note: str,
     hold_seconds: int,
     now: datetime,
@@ -318,7 +380,7 @@ def _require_independence(application: Application, reviewer: User) -> None:
 def _require_undecided(application: Application) -> None:
     if application.status not in DECIDED:
         return
-    who = application.decided_by.name if application.decided_by else "Somebody"
+    who = application.decided_by.name if application.decided_by else _("The portal")
     when = f"{application.decided_at:%d %B %Y, %H:%M} UTC"
     raise AlreadyDecided(
         _(
@@ -328,6 +390,21 @@ def _require_undecided(application: Application) -> None:
             when=when,
         )
     )
+
+
+def _require_confirmed(application: Application, confirmed: Collection[str]) -> None:
+    missing = [
+        gate.title
+        for gate in rules.confirmed_by_reviewer(application.definition)
+        if gate.key not in confirmed
+    ]
+    if missing:
+        raise NotConfirmed(
+            _(
+                "Check this first, and confirm it as you approve: %(gates)s.",
+                gates="; ".join(missing),
+            )
+        )
 
 
 def _require_room(session: Session, application: Application) -> None:

@@ -91,7 +91,7 @@ def start(
         Invalid: The e-mail address is none.
     """
     join = version.definition.join
-    if join.mode != "apply":
+    if join.mode == "invite":
         raise NotOpen(_("This program is by invitation only."))
     if join.countries and country not in join.countries:
         raise CountryNotServed(

@@ -13,7 +13,6 @@ from portal.attribution.models import Attribution
 from portal.commissions.models import Commission, CommissionKind
 from portal.commissions.queries import earns_until
 from portal.enrollments import queries as enrollments
-from portal.enrollments import rules as gates
 from portal.enrollments.models import Enrollment, EnrollmentStatus
 from portal.enrollments.rules import GateStatus, unmet
 from portal.kit.clock import month_start
@@ -109,19 +108,8 @@ class MonthSum:
 def standings(session: Session, partner_id: UUID, now: datetime) -> list[Standing]:
     """Return where the partner stands in each of its programs, oldest first."""
     own = enrollments.of_partner(session, partner_id)
-    histories = enrollments.histories(session, [one.id for one in own])
-    return [
-        Standing(
-            one,
-            gates.checklist(
-                one.version.definition.gates,
-                histories[one.id],
-                joined_at=one.joined_at,
-                at=now,
-            ),
-        )
-        for one in own
-    ]
+    statuses = enrollments.checklists(session, own, now=now)
+    return [Standing(one, statuses[one.id]) for one in own]
 
 
 def links_of(

@@ -250,9 +250,7 @@ def links_behind(
     """Return every link that some decisions looked at, with whose it is."""
     link_ids: set[UUID] = set()
     for decision in (row.reasons for row in attributions):
-        link_ids |= {loser.candidate.link_id for loser in decision.losers}
-        if decision.winner is not None:
-            link_ids.add(decision.winner.link_id)
+        link_ids |= {click.link_id for click in decision.candidates}
     rows = session.execute(
         select(ReferralLink.id, ReferralLink.name, Partner.id, Partner.name)
         .join(Enrollment, Enrollment.id == ReferralLink.enrollment_id)

@@ -1,0 +1,174 @@
+"""A million sales of 10,000 partners rated with traces, against reading and writing.
+
+.venv/bin/python bench/bench_rating.py [--sales 1000000] [--partners 10000]
+
+The floor reads the same rows in the same order and writes as many result rows of the
+same size with COPY, without rating. The limit is three times the floor. Memory is that
+of this process at its highest; sales of one partner at a time are in it.
+"""
+
+import argparse
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from portal.commissions.calculation import RatedLine, SaleFact, Terms, rate
+from portal.kit import postgres
+from portal.programs.documents import preset
+
+LIMIT = 3.0
+MOST_MB = 500
+LATENCY_LIMIT_MS = 50
+TERMS = Terms(definition=preset("monday-affiliate"), number=1)
+CUSTOMERS_EACH = 10
+Row = tuple[int, UUID, str, UUID, int, datetime]
+
+TABLES = """
+CREATE UNLOGGED TABLE sold (partner int, id uuid, reference text, customer uuid,
+                            net_minor bigint, occurred_at timestamptz);
+CREATE UNLOGGED TABLE lines (partner int, key text, sale_id uuid, customer uuid,
+                             amount_minor bigint, clears_at timestamptz, trace jsonb)
+"""
+FILL = """
+INSERT INTO sold
+SELECT n %% %(partners)s, gen_random_uuid(), 'in_' || n,
+       md5((n %% (%(partners)s * %(each)s))::text)::uuid,
+       1000 + n * 7919 %% 90000, timestamptz '2026-01-01' + n * interval '7 seconds'
+FROM generate_series(1, %(sales)s) AS n
+"""
+READ = "SELECT * FROM sold ORDER BY partner, occurred_at, id"
+WRITE = "COPY lines FROM STDIN"
+
+
+@contextmanager
+def database(sales: int, partners: int) -> Iterator[str]:
+    """Start a throwaway server with the sales in it."""
+    with TemporaryDirectory() as folder:
+        server = postgres.start(Path(folder, "postgres"), when_done="stop")
+        url = server.owner_url.replace("+psycopg", "", 1)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(TABLES)
+            connection.execute(
+                FILL, {"sales": sales, "partners": partners, "each": CUSTOMERS_EACH}
+            )
+            connection.execute("CREATE INDEX ON sold (partner, occurred_at, id)")
+            connection.execute("VACUUM ANALYZE sold")
+        try:
+            yield url
+        finally:
+            server.stop()
+
+
+def rows(connection: psycopg.Connection[Any]) -> Iterator[Row]:
+    """Stream the sales, partner by partner."""
+    with connection.cursor(name="sold") as cursor:
+        cursor.itersize = 5_000
+        cursor.execute(READ)
+        yield from cursor
+
+
+def rated(rows_of_partner: Iterator[Row]) -> list[RatedLine]:
+    sales = [
+        SaleFact(
+            id=key,
+            reference=reference,
+            customer_id=customer,
+            currency="USD",
+            net_minor=net,
+            occurred_at=occurred_at,
+        )
+        for _partner, key, reference, customer, net, occurred_at in rows_of_partner
+    ]
+    return rate(sales, [], terms=dict.fromkeys({s.customer_id for s in sales}, TERMS))
+
+
+def run(url: str) -> tuple[int, list[float]]:
+    """Rate everything; return how many lines came out, and how long each took."""
+    count, latencies = 0, []
+    with psycopg.connect(url) as reader, psycopg.connect(url) as writer:
+        with writer.cursor().copy(WRITE) as copy:
+            for partner, of_partner in groupby(rows(reader), key=itemgetter(0)):
+                begun = perf_counter()
+                lines = rated(of_partner)
+                latencies.append(perf_counter() - begun)
+                for line in lines:
+                    copy.write_row(
+                        (
+                            partner,
+                            line.key,
+                            line.sale_id,
+                            line.customer_id,
+                            line.amount_minor,
+                            line.clears_at,
+                            json.dumps(line.trace),
+                        )
+                    )
+                count += len(lines)
+        writer.rollback()
+    return count, latencies
+
+
+def floor(url: str, trace: str) -> None:
+    """Read the same rows and write as many, without rating."""
+    with psycopg.connect(url) as reader, psycopg.connect(url) as writer:
+        with writer.cursor().copy(WRITE) as copy:
+            for partner, key, _reference, customer, net, occurred_at in rows(reader):
+                copy.write_row(
+                    (
+                        partner,
+                        f"sale:{key}/first-year",
+                        key,
+                        customer,
+                        net,
+                        occurred_at,
+                        trace,
+                    )
+                )
+        writer.rollback()
+
+
+def main() -> None:
+    """Print the ratio, the memory and the latency, each against its limit."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sales", type=int, default=1_000_000)
+    parser.add_argument("--partners", type=int, default=10_000)
+    asked = parser.parse_args()
+    with database(asked.sales, asked.partners) as url:
+        with psycopg.connect(url) as connection:
+            first = next(groupby(rows(connection), key=itemgetter(0)))[1]
+            trace = json.dumps(rated(first)[-1].trace)
+        begun = perf_counter()
+        count, latencies = run(url)
+        took = perf_counter() - begun
+        begun = perf_counter()
+        floor(url, trace)
+        least = perf_counter() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    p95 = quantiles(latencies, n=20)[-1] * 1000
+    print(f"{asked.sales:,} sales of {asked.partners:,} partners: {count:,} lines")
+    print(f"rated in {took:.1f} s, floor {least:.1f} s")
+    print(f"ratio {took / least:.2f}, limit {LIMIT:.2f}")
+    print(f"memory {memory:.0f} MB, limit {MOST_MB} MB")
+    print(
+        f"one partner again: median {median(latencies) * 1000:.1f} ms, "
+        f"p95 {p95:.1f} ms, limit {LATENCY_LIMIT_MS} ms"
+    )
+    if took / least > LIMIT or memory > MOST_MB or p95 > LATENCY_LIMIT_MS:
+        sys.exit("over a limit")
+
+
+if __name__ == "__main__":
+    main()

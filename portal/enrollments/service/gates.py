@@ -1,0 +1,131 @@
+"""Gates that are met and lost, and what follows for the enrollment."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.audit import service as audit
+from portal.enrollments import queries, rules
+from portal.enrollments.models import Enrollment, EnrollmentStatus, GateInterval
+
+
+def meet_gate(
+    session: Session,
+    enrollment: Enrollment,
+    gate_key: str,
+    *,
+    now: datetime,
+    until: datetime | None = None,
+    note: str = "",
+    actor: User | None = None,
+    in_grace: bool = False,
+) -> None:
+    """Note that the partner has what a gate asks for, from `now` on.
+
+    Meeting a gate that is met extends it: its end becomes `until`. What comes after
+    a deadline that shut the gate is noted and does not count.
+
+    Args:
+        session: The session that holds the open transaction.
+        enrollment: The enrollment, locked by the caller.
+        gate_key: Which gate of its version.
+        now: From when.
+        until: When it will stop being met; none when nobody knows of an end.
+        note: What met it, such as a certificate's number.
+        actor: Who did it; none for the portal itself.
+        in_grace: Whether a payment failed, so that it holds for the days of grace.
+    """
+    current = current_interval(session, enrollment, gate_key, now)
+    if current is not None:
+        current.met_until = until
+        current.in_grace = in_grace
+        current.note = note or current.note
+    else:
+        is_missed = any(
+            status.is_missed and status.gate.key == gate_key
+            for status in queries.checklist(session, enrollment, now=now)
+        )
+        session.add(
+            GateInterval(
+                enrollment_id=enrollment.id,
+                gate_key=gate_key,
+                met_from=now,
+                met_until=until,
+                in_grace=in_grace,
+                note=note,
+            )
+        )
+        audit.record(
+            session,
+            "gate.met_too_late" if is_missed else "gate.met",
+            enrollment.id,
+            actor=actor,
+            at=now,
+            gate=gate_key,
+            note=note or None,
+        )
+    reevaluate(session, enrollment, now=now)
+
+
+def lose_gate(
+    session: Session,
+    enrollment: Enrollment,
+    gate_key: str,
+    *,
+    now: datetime,
+    note: str = "",
+    actor: User | None = None,
+) -> None:
+    """Note that a gate is not met any more, from `now` on. Not met: no change.
+
+    Args:
+        session: The session that holds the open transaction.
+        enrollment: The enrollment, locked by the caller.
+        gate_key: Which gate of its version.
+        now: From when.
+        note: Why, in words for the audit log.
+        actor: Who did it; none for the portal itself.
+    """
+    current = current_interval(session, enrollment, gate_key, now)
+    if current is None:
+        return
+    current.met_until = now
+    audit.record(
+        session,
+        "gate.lost",
+        enrollment.id,
+        actor=actor,
+        at=now,
+        gate=gate_key,
+        note=note or None,
+    )
+    reevaluate(session, enrollment, now=now)
+
+
+def reevaluate(session: Session, enrollment: Enrollment, *, now: datetime) -> None:
+    """Make an enrollment active when no gate is in the way, pending when one is.
+
+    A suspended or terminated enrollment stays what it is.
+    """
+    session.flush()  # The intervals just written must be among those read.
+    statuses = queries.checklist(session, enrollment, now=now)
+    is_open = rules.is_open_throughout(statuses)
+    if enrollment.status is EnrollmentStatus.PENDING and is_open:
+        enrollment.move_to(EnrollmentStatus.ACTIVE)
+        action = "enrollment.activated"
+    elif enrollment.status is EnrollmentStatus.ACTIVE and not is_open:
+        enrollment.move_to(EnrollmentStatus.PENDING)
+        action = "enrollment.blocked"
+    else:
+        return
+    audit.record(session, action, enrollment.id, actor=None, at=now)
+
+
+def current_interval(
+    session: Session, enrollment: Enrollment, gate_key: str, now: datetime
+) -> GateInterval | None:
+    """Return the interval in which the gate is met now, if it is."""
+    session.flush()  # An interval added a moment ago must be found.
+    rows = queries.intervals(session, enrollment.id, gate_key)
+    return next((row for row in rows if row.interval.holds(now)), None)
