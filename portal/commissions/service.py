@@ -21,6 +21,7 @@ from portal.kit.ids import new_id
 from portal.programs import queries as programs
 from portal.programs.definition import ProgramDefinition
 from portal.programs.models import ProgramVersion
+from portal.programs.rules import looks_at_facts
 from portal.sales.models import Customer
 from portal.tiers import queries as tier_queries
 from portal.tiers import service as tiers
@@ -60,13 +61,17 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
     credited = attribution_queries.of_enrollments(session, [enrollment_id])
     events = tier_queries.events_of(session, [enrollment_id])[enrollment_id]
     versions = programs.versions_of(session, enrollment.program_id)
-    inputs = tier_queries.inputs_of(session, [enrollment_id])[enrollment_id]
+    inputs = tier_queries.inputs_of(
+        session,
+        [enrollment_id],
+        with_facts=any(looks_at_facts(version.definition) for version in versions),
+    )[enrollment_id]
     lines = rate_in_order(
         events,
         terms={row.customer_id: queries.terms_of(row.version) for row in credited},
         later=[queries.terms_of(version) for version in versions],
         gates=enrollment.version.definition.gates,
-        gate_history=enrollments.history(session, enrollment_id),
+        gate_history=enrollments.history(session, enrollment),
         customers=tier_queries.customers_of(session, [enrollment_id])[enrollment_id],
         tier_inputs=inputs,
         as_of=now,

@@ -111,9 +111,9 @@ def histories(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, Hi
     return {one.id: _effective(one, found[one.id]) for one in enrollments}
 
 
-def history(session: Session, enrollment_id: UUID) -> History:
+def history(session: Session, enrollment: Enrollment) -> History:
     """Return the gate history of one enrollment, without what came too late."""
-    return histories(session, [enrollment_id])[enrollment_id]
+    return _effective(enrollment, _everything(session, [enrollment.id])[enrollment.id])
 
 
 def _everything(

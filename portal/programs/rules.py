@@ -16,6 +16,7 @@ from portal.programs.definition import (
     Requirement,
     Source,
     TierLevel,
+    TierMetric,
     Tiers,
 )
 
@@ -116,6 +117,11 @@ def milli_points(
         return 0
     per_100 = milli_per_100(tiers.points, source, country)
     return net_minor * per_100 // minor_per_100(tiers.points, currency)
+
+
+def looks_at_facts(definition: ProgramDefinition) -> bool:
+    """Tell whether recorded facts decide anything in a program."""
+    return definition.tiers is not None and TierMetric.FACT in definition.tiers.metrics
 
 
 def gates_that_block(definition: ProgramDefinition, *blocks: Blocks) -> list[Gate]:

@@ -1,5 +1,5 @@
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -67,52 +67,65 @@ def current_tier(session: Session, enrollment_id: UUID) -> str | None:
 
 
 def inputs_of(
-    session: Session, enrollment_ids: Sequence[UUID]
+    session: Session, enrollment_ids: Sequence[UUID], *, with_facts: bool = True
 ) -> dict[UUID, TierInputs]:
     """Return what decides the level of each enrollment besides sales.
 
     The number of certificates that the partner's people hold is among the facts. Of
     two values recorded for the same moment the one recorded last counts.
+
+    Args:
+        session: The session that holds the open transaction.
+        enrollment_ids: Whose.
+        with_facts: Whether some level of the program looks at facts at all.
     """
-    joined: dict[UUID, datetime] = dict(
-        session.execute(
-            select(Enrollment.id, Enrollment.joined_at).where(
-                Enrollment.id.in_(enrollment_ids)
-            )
-        ).all()
-    )
-    facts: dict[UUID, dict[tuple[str, datetime], int]] = defaultdict(dict)
-    for row in session.scalars(
-        select(RecordedFact)
-        .where(RecordedFact.enrollment_id.in_(enrollment_ids))
-        .order_by(RecordedFact.recorded_at, RecordedFact.id)
-    ):
-        facts[row.enrollment_id][row.fact, row.from_at] = row.value
+    joined: dict[UUID, datetime] = {}
     overrides: dict[UUID, list[TierOverride]] = defaultdict(list)
-    for override in session.scalars(
-        select(LevelOverride)
-        .where(LevelOverride.enrollment_id.in_(enrollment_ids))
+    for key, joined_at, override in session.execute(
+        select(Enrollment.id, Enrollment.joined_at, LevelOverride)
+        .outerjoin(LevelOverride, LevelOverride.enrollment_id == Enrollment.id)
+        .where(Enrollment.id.in_(enrollment_ids))
         .order_by(LevelOverride.from_at, LevelOverride.id)
     ):
-        overrides[override.enrollment_id].append(
-            TierOverride(
-                level=override.level,
-                from_at=override.from_at,
-                until_at=override.stops_at,
+        joined[key] = joined_at
+        if override is not None:
+            overrides[key].append(
+                TierOverride(
+                    level=override.level,
+                    from_at=override.from_at,
+                    until_at=override.stops_at,
+                )
             )
-        )
-    held = _holdings(session, enrollment_ids)
+    facts = _facts(session, joined) if with_facts else {}
     return {
         key: TierInputs(
             joined_at=joined_at,
-            facts=(
-                *(
-                    TierFact(fact=fact, value=value, at=at)
-                    for (fact, at), value in facts[key].items()
-                ),
-                *counted(held[key], joined_at=joined_at),
-            ),
+            facts=facts.get(key, ()),
             overrides=tuple(overrides[key]),
+        )
+        for key, joined_at in joined.items()
+    }
+
+
+def _facts(
+    session: Session, joined: Mapping[UUID, datetime]
+) -> dict[UUID, tuple[TierFact, ...]]:
+    """Return what was recorded, and the certificates, of each enrollment."""
+    recorded: dict[UUID, dict[tuple[str, datetime], int]] = defaultdict(dict)
+    for row in session.scalars(
+        select(RecordedFact)
+        .where(RecordedFact.enrollment_id.in_(joined))
+        .order_by(RecordedFact.recorded_at, RecordedFact.id)
+    ):
+        recorded[row.enrollment_id][row.fact, row.from_at] = row.value
+    held = _holdings(session, list(joined))
+    return {
+        key: (
+            *(
+                TierFact(fact=fact, value=value, at=at)
+                for (fact, at), value in recorded[key].items()
+            ),
+            *counted(held[key], joined_at=joined_at),
         )
         for key, joined_at in joined.items()
     }

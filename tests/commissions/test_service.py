@@ -249,7 +249,7 @@ class TestRecompute:
         with count_queries() as statements:
             story.recompute()
 
-        assert len(statements) == 21
+        assert len(statements) == 16
         assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
     def test_the_history_of_tiers_is_rebuilt(self, session: Session) -> None:

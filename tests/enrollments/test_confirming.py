@@ -49,7 +49,7 @@ def confirm(
 
 def kept(session: Session, enrollment: Enrollment) -> list[Interval]:
     session.flush()
-    return list(queries.history(session, enrollment.id).get("tax-form", ()))
+    return list(queries.history(session, enrollment).get("tax-form", ()))
 
 
 def events(session: Session, enrollment: Enrollment) -> list[AuditEvent]:

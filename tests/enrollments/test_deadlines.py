@@ -36,7 +36,7 @@ def test_who_passes_after_the_deadline_never_earns(
 ) -> None:
     enrollment = passed(session, moment)
     gates = enrollment.version.definition.gates
-    history = queries.history(session, enrollment.id)
+    history = queries.history(session, enrollment)
 
     later = moment + timedelta(days=30)
     unmet = unmet_at(gates, history, Blocks.EARN, later)
@@ -64,7 +64,7 @@ def test_the_log_says_that_it_came_too_late_and_the_fact_is_kept(
     assert actions[-1] == "gate.met_too_late"
     rows = queries.intervals(session, enrollment.id, "certification")
     assert [row.interval for row in rows] == [Interval(late)]
-    assert "certification" not in queries.history(session, enrollment.id)
+    assert "certification" not in queries.history(session, enrollment)
 
 
 def test_histories_of_nobody_are_none(session: Session) -> None:

@@ -147,7 +147,7 @@ class TestGates:
 
         service.meet_gate(session, enrollment, key, now=NOW + 2 * DAY)
 
-        history = queries.history(session, enrollment.id)[key]
+        history = queries.history(session, enrollment)[key]
         assert [(i.since, i.until) for i in history] == [
             (NOW, NOW + DAY),
             (NOW + 2 * DAY, None),
@@ -231,7 +231,7 @@ class TestByHand:
         service.resume(session, enrollment, actor=staff, reason="old", now=NOW)
 
         assert enrollment.status is S.PENDING
-        assert queries.history(session, enrollment.id) == {}
+        assert queries.history(session, enrollment) == {}
 
     def test_the_end_is_the_end(self, session: Session) -> None:
         enrollment = joined(session)

@@ -19,7 +19,7 @@ def in_the_way(
     session: Session, enrollment: Enrollment, blocks: Blocks, days: int
 ) -> list[Gate]:
     return unmet_at(
-        (), queries.history(session, enrollment.id), blocks, NOW + days * DAY
+        (), queries.history(session, enrollment), blocks, NOW + days * DAY
     )
 
 
@@ -59,6 +59,6 @@ def test_ending_a_suspended_enrollment_keeps_the_first_day_of_the_stop(
     service.terminate(session, enrollment, actor=admin, reason="Spam", now=NOW + DAY)
     session.flush()
 
-    assert len(queries.history(session, enrollment.id)) == 1
+    assert len(queries.history(session, enrollment)) == 1
     assert in_the_way(session, enrollment, Blocks.EARN, 0) == [STANDING]
     assert in_the_way(session, enrollment, Blocks.EARN, 90) == [STANDING]
