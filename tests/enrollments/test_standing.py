@@ -18,9 +18,7 @@ DAY = timedelta(days=1)
 def in_the_way(
     session: Session, enrollment: Enrollment, blocks: Blocks, days: int
 ) -> list[Gate]:
-    return unmet_at(
-        (), queries.history(session, enrollment), blocks, NOW + days * DAY
-    )
+    return unmet_at((), queries.history(session, enrollment), blocks, NOW + days * DAY)
 
 
 def test_a_suspension_blocks_earning_from_its_beginning_to_its_end(
