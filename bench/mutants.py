@@ -158,7 +158,7 @@ MUTANTS = (
     ),
     Mutant(
         "the first customer month is month 0",
-        ENGINE / "history.py",
+        ENGINE / "matching.py",
         "return months + (add_months(first, months, zone) <= moment)",
         "return months + (add_months(first, months, zone) < moment)",
     ),

@@ -108,6 +108,7 @@ COMMANDS: tuple[Command, ...] = (
     accounts_cli.group,
     applications_cli.group,
     certification_cli.group,
+    commissions_cli.explain,
     commissions_cli.group,
     demo_cli.group,
     programs_cli.group,

@@ -2,7 +2,7 @@ from datetime import datetime
 from uuid import UUID
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,13 +14,12 @@ from portal.kit.db import transaction
 from portal.kit.errors import NotFound
 from portal.kit.ids import parse_public_id, public_id
 
-group = AppGroup(
-    "commission", help="Commission lines: explain one, work them out anew."
-)
+group = AppGroup("commission", help="Commission lines: work them out anew.")
 
 
-@group.command("explain")
+@click.command("explain")
 @click.argument("line")
+@with_appcontext
 def explain(line: str) -> None:
     """Say why LINE, such as com_06bnq..., has its amount."""
     try:

@@ -11,7 +11,7 @@ DAY = timedelta(days=1)
 
 
 def run(app: Flask, *arguments: str) -> tuple[int, str]:
-    result = app.test_cli_runner().invoke(args=["commission", *arguments])
+    result = app.test_cli_runner().invoke(args=list(arguments))
     return result.exit_code, result.output
 
 
@@ -48,7 +48,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(
     story.sale(story.credited(), NOW - 9 * DAY)
     session.flush()
 
-    code, output = run(app, "recompute", "--dry-run")
+    code, output = run(app, "commission", "recompute", "--dry-run")
 
     assert code == 0
     assert f"{story.enrollment.public_id}: 1 added, 0 changed, 0 removed" in output
@@ -61,8 +61,10 @@ def test_everything_is_worked_out_anew(app: Flask, session: Session) -> None:
     story.sale(story.credited(), NOW - 9 * DAY)
     session.flush()
 
-    code, output = run(app, "recompute")
-    again = run(app, "recompute", "--enrollment", story.enrollment.public_id)
+    code, output = run(app, "commission", "recompute")
+    again = run(
+        app, "commission", "recompute", "--enrollment", story.enrollment.public_id
+    )
 
     assert code == 0
     assert "2 enrollments looked at, 1 changed." in output
@@ -74,7 +76,7 @@ def test_everything_is_worked_out_anew(app: Flask, session: Session) -> None:
 def test_an_enrollment_that_is_none_is_refused(app: Flask, session: Session) -> None:
     del session
 
-    code, output = run(app, "recompute", "--enrollment", "com_x")
+    code, output = run(app, "commission", "recompute", "--enrollment", "com_x")
 
     assert code == 1
     assert "com_x is no enrollment" in output

@@ -9,7 +9,11 @@ from zoneinfo import ZoneInfo
 from portal.commissions.calculation.counting import counted
 from portal.commissions.calculation.facts import Outcome, Terms
 from portal.commissions.calculation.gates import Verdict, missed_papers, verdict
-from portal.commissions.calculation.matching import Setting, is_about
+from portal.commissions.calculation.matching import (
+    Setting,
+    is_about,
+    month_of_customer,
+)
 from portal.commissions.calculation.scale import Scale
 from portal.enrollments.rules import History as GateHistory
 from portal.kit.clock import add_months, month_start
@@ -36,7 +40,7 @@ from portal.tiers.windows import program_year_of, span_of
 NO_RULE = Rule.model_construct(key="none", title="No rule")
 """Stands where no rule is about a sale, so that the sale is not lost."""
 _NOBODY = CustomerFact()
-_SHORTEST_MONTH = 28
+_ALL_OPEN = Verdict(outcome=Outcome.RATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +90,14 @@ class History:
     _standings: dict[int, Mapping[UUID, Standing]] = field(default_factory=dict)
     _cases: dict[UUID, tuple[Case, ...]] = field(default_factory=dict)
     _scales: dict[tuple[int, str, str | None], Scale] = field(default_factory=dict)
+    _ends: dict[tuple[datetime, int], datetime] = field(default_factory=dict)
+    _with_papers: tuple[Gate, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self._first = first_sales(self.events)
+        self._with_papers = tuple(
+            gate for gate in self.gates if gate.forfeits_after_months is not None
+        )
 
     def terms_of(self, sale: SaleFact) -> Terms:
         """Return the version that governs a sale.
@@ -148,7 +157,6 @@ class History:
             sale=sale,
             first_at=first.occurred_at,
             is_first=first.id == sale.id,
-            month=month_of_customer(first.occurred_at, sale.occurred_at, zone),
             tier=standing.level.key if standing else None,
             customer=self.customers.get(sale.customer_id, _NOBODY),
             zone=zone,
@@ -160,16 +168,16 @@ class History:
     ) -> Case:
         zone = terms.definition.zone
         first = self._first.get(sale.customer_id, sale).occurred_at
-        gates = verdict(self.gates, self.gate_history, sale.occurred_at)
-        papers = missed_papers(
-            self.gates, self.gate_history, first, zone=zone, as_of=self.as_of
-        )
+        gates = self._verdict(sale)
+        papers = None
+        if self._with_papers:
+            papers = missed_papers(
+                self._with_papers, self.gate_history, first, zone=zone, as_of=self.as_of
+            )
         standing = self._standing(sale, rule, terms) if rule.rate_bps_by_tier else None
-        until = (
-            add_months(first, rule.duration_months, zone)
-            if rule.duration_months
-            else None
-        )
+        until = None
+        if rule.duration_months:
+            until = self._until(first, rule.duration_months, zone)
         clears_at = _clears_at(sale, rule, terms.definition, first)
         left_at = self.customers.get(sale.customer_id, _NOBODY).left_at
         if outcome is None:
@@ -192,6 +200,18 @@ class History:
             scale=self._scale(rule, terms, standing),
             clears_at=_after_gates(clears_at, outcome, gates),
         )
+
+    def _verdict(self, sale: SaleFact) -> Verdict:
+        if not self.gates and not self.gate_history:
+            return _ALL_OPEN
+        return verdict(self.gates, self.gate_history, sale.occurred_at)
+
+    def _until(self, first: datetime, months: int, zone: ZoneInfo) -> datetime:
+        """Return when sales stop earning; worked out once for each customer."""
+        known = self._ends.get((first, months))
+        if known is None:
+            known = self._ends[first, months] = add_months(first, months, zone)
+        return known
 
     def _scale(self, rule: Rule, terms: Terms, standing: Standing | None) -> Scale:
         """Return the scale of a rule; made once for each level."""
@@ -218,19 +238,6 @@ class History:
         if rule.tier_at is TierMoment.FIRST_SALE:
             looked_at = self._first.get(sale.customer_id, sale)
         return self._standings[terms.number][looked_at.id]
-
-
-def month_of_customer(first: datetime, moment: datetime, zone: ZoneInfo) -> int | None:
-    """Return the month of a customer's life: 1 from the first sale on."""
-    if moment < first:
-        return None  # a sale that brought nothing, such as a free trial
-    start, here = first.astimezone(zone), moment.astimezone(zone)
-    months = (here.year - start.year) * 12 + here.month - start.month
-    if here.day > start.day:
-        return months + 1
-    if here.day < start.day and here.day < _SHORTEST_MONTH:
-        return months
-    return months + (add_months(first, months, zone) <= moment)
 
 
 def _worth(case: Case, sale: SaleFact) -> int:
