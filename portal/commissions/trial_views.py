@@ -76,7 +76,7 @@ def newest(slug: str) -> ResponseReturnValue:
 
 
 @bp.post("/<slug>/trial")
-@requires(Permission.PROGRAMS_READ)
+@requires(Permission.PROGRAMS_PUBLISH)
 def submitted(slug: str) -> ResponseReturnValue:
     """Try a draft. Nothing is kept."""
     program = programs.by_key(db.session(), slug)

@@ -301,6 +301,7 @@ MAKERS: dict[str, Maker] = {
     "programs:slug": _slug,
     "programs_admin:number": _number,
     "programs_admin:slug": _slug,
+    "trial_admin:slug": _slug,
     "static:filename": _file,
     "statements:statement_id": _statement,
     "statements_admin:enrollment_id": _enrollment,

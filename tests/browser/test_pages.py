@@ -52,6 +52,7 @@ PAGES = {
         "/admin/statements/{statement}", "/admin/fees", "/admin/programs",
         "/admin/programs/{program}", "/admin/programs/{program}/versions",
         "/admin/programs/{program}/changes", "/admin/programs/{program}/edit",
+        "/admin/programs/{program}/trial",
         "/admin/programs/new", "/admin/certifications", "/admin/events",
         "/admin/mail", "/admin/users", "/admin/audit",
     ],

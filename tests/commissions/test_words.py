@@ -1,6 +1,7 @@
 import pytest
 
 from portal.commissions.calculation import (
+    CustomerFact,
     Formats,
     RatedLine,
     rate,
@@ -273,3 +274,137 @@ def test_a_customer_is_shown_by_the_best_that_is_known(
     name: str | None, email: str | None, shown: str
 ) -> None:
     assert masked_customer(name, email, "cus_abcwxyz") == shown
+
+
+SEATS = [{"from_value": 0, "each_minor": 1_000}, {"from_value": 2, "each_minor": 1_500}]
+BONUS = [{"from_value": 0, "rate_bps": 0}, {"from_value": 50_000, "flat_minor": 5_000}]
+QUOTA = {"above_minor": 50_000, "multiplier_bps": 12_500}
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence", "figures"),
+    [
+        (
+            [rule(measure="items", bands=SEATS)],
+            "10.00 USD for each of 1.",
+            {"At 10.00 USD each: the part from 0 up to 2": "1"},
+        ),
+        (
+            [rule(measure="items", window="life", mode="whole", bands=SEATS)],
+            "10.00 USD for each of 1.",
+            {},
+        ),
+        (
+            [rule(measure="items", window="month", mode="whole", bands=SEATS)],
+            (
+                "10.00 USD for each of 1, the total of 2026-03, is 10.00 USD; "
+                "0.00 USD of it was counted before."
+            ),
+            {},
+        ),
+        (
+            [rule(bands=BONUS)],
+            "0% of 500.00 USD and 50.00 USD once, from 500.00 USD on.",
+            {"At 50.00 USD once: the part from 500.00 USD on": "100.00 USD"},
+        ),
+        (
+            [
+                rule(
+                    banded_by="items",
+                    mode="whole",
+                    bands=[
+                        {"from_value": 0, "rate_bps": 500},
+                        {"from_value": 1, "rate_bps": 1_000},
+                    ],
+                )
+            ],
+            "10% of 600.00 USD, the rate follows from a total of 1.",
+            {"The total that picks the rate": "1"},
+        ),
+        (
+            [rule(bands=bands((0, 1_000)), accelerator=QUOTA)],
+            "10% of 600.00 USD. What lies above the quota counts 125%.",
+            {"What lies above the quota counts": "125%"},
+        ),
+        (
+            [rule(caps=[{"per": "sale", "most_minor": 10_000}])],
+            "20% of 600.00 USD. A cap cut off 20.00 USD.",
+            {"Over a cap, not paid": "-20.00 USD"},
+        ),
+        (
+            [rule(when={"sale": "renewal"})],
+            "Nothing earned: no rule of the program is about such a sale.",
+            {"Your commission": "0.00 USD"},
+        ),
+    ],
+)
+def test_each_kind_of_rule_says_how_it_came_about(
+    rules: list[dict[str, object]], sentence: str, figures: dict[str, str]
+) -> None:
+    (line,) = lines_of(rules=rules)
+
+    assert say(line) == sentence
+    steps = {step.label: step.figure for step in steps_of(line.trace, ENGLISH)}
+    assert figures.items() <= steps.items()
+
+
+def test_a_departure_says_what_it_takes_back() -> None:
+    program = definition(rules=[rule()], clawback={"prepaid_months": 12})
+
+    line = rate(
+        [SOLD],
+        [],
+        terms=terms(program),
+        customers={SOLD.customer_id: CustomerFact(left_at=at("2026-09-01"))},
+    )[1]
+
+    assert say(line) == (
+        "Taken back, because the customer left in the middle of what was paid: 20% of "
+        "300.00 USD."
+    )
+
+
+def test_a_customer_who_left_early_is_named_with_the_day() -> None:
+    program = definition(rules=[rule(all_or_nothing_months=12)])
+
+    (line,) = rate(
+        [SOLD],
+        [],
+        terms=terms(program),
+        customers={SOLD.customer_id: CustomerFact(left_at=at("2026-09-01"))},
+    )
+
+    assert say(line) == (
+        "Nothing earned: the customer left on 2026-09-01, before this was due."
+    )
+
+
+def test_a_used_up_budget_is_named() -> None:
+    (line,) = lines_of(rules=[rule()], budget={"per": "month", "most_minor": 1})
+
+    assert say(line) == "Nothing earned: the budget of the program was used up."
+
+
+def test_papers_that_came_too_late_are_named() -> None:
+    forms = Gate.model_validate(
+        {
+            "key": "tax-form",
+            "kind": "confirmation",
+            "title": "Send your tax form",
+            "blocks": ["payout"],
+            "forfeits_after_months": 6,
+        }
+    )
+
+    (line,) = rate(
+        [SOLD],
+        [],
+        terms=terms(definition(rules=[rule()])),
+        gates=(forms,),
+        as_of=at("2027-01-01"),
+    )
+
+    assert say(line) == (
+        "Nothing earned: this was not done in time after the customer's first "
+        "payment: Send your tax form."
+    )

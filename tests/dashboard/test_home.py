@@ -376,4 +376,4 @@ def test_the_number_of_queries_does_not_grow(
     with count_queries() as statements:
         page(client)
 
-    assert len(statements) == 31
+    assert len(statements) == 30

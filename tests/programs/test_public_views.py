@@ -157,6 +157,16 @@ class TestDetail:
         assert "$175.00" in page
         assert "Month by month" in page
 
+    def test_where_an_estimate_would_be_wrong_none_is_shown(
+        self, client: FlaskClient, session: Session
+    ) -> None:
+        publish(session, preset("software-advice-ppl"))
+
+        shown = read(client, "/programs/software-advice-ppl?customers=2&price=49")
+
+        assert "a price for each contact" in shown.lower()
+        assert "in the first year" not in shown
+
     def test_an_unlisted_program_opens_for_who_has_the_address(
         self, client: FlaskClient, session: Session
     ) -> None:

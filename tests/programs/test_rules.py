@@ -97,3 +97,26 @@ def test_sources_of_a_part_include_those_of_its_parts() -> None:
     assert weakest_evidence(found) is Evidence.ASSUMED
     assert weakest_evidence(found[:1]) is Evidence.PUBLISHED
     assert weakest_evidence([]) is None
+
+
+def test_more_than_the_threshold_may_be_needed() -> None:
+    tiers = preset(MONDAY).tiers
+    assert tiers is not None
+    strict = tiers.model_copy(update={"limit": "more_than"})
+
+    assert [level_for(strict, value).key for value in (6, 7)] == ["starter", "growth"]
+
+
+def test_without_knowing_more_no_further_condition_is_met() -> None:
+    tiers = preset("monday-partner").tiers
+    assert tiers is not None
+
+    assert level_for(tiers, 30_000_000).key == "member"
+    assert level_for(tiers, 30_000_000, bool).key == "gold"
+
+
+def test_without_points_nothing_is_worth_any() -> None:
+    tiers = preset(MONDAY).tiers
+    assert tiers is not None
+
+    assert milli_points(tiers, 100_000, "USD") == 0

@@ -65,7 +65,7 @@ def missed_papers(
     """Return the gate that was not met in time after a customer's first sale.
 
     Args:
-        gates: The gates of the enrollment.
+        gates: Those of the enrollment that must be met in time.
         history: When each of them was met.
         first: When the customer first bought.
         zone: The program's time zone; the last day counts whole.
@@ -73,9 +73,7 @@ def missed_papers(
             time is over; none: never.
     """
     for gate in gates:
-        if gate.forfeits_after_months is None:
-            continue
-        last = add_months(first, gate.forfeits_after_months, zone)
+        last = add_months(first, gate.forfeits_after_months or 0, zone)
         over = _next_midnight(last, zone)
         met = [i.since for i in history.get(gate.key, ()) if i.since < over]
         late = [i.since for i in history.get(gate.key, ()) if i.since >= over]

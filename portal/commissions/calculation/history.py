@@ -223,21 +223,25 @@ class History:
         return known
 
     def _standing(self, sale: SaleFact, rule: Rule, terms: Terms) -> Standing | None:
-        tiers = terms.definition.tiers
-        if tiers is None:
-            return None
-        if terms.number not in self._standings:
-            self._standings[terms.number] = timeline(
-                tiers,
-                self.events,
-                currency=terms.definition.currency,
-                zone=terms.definition.zone,
-                inputs=self.tier_inputs,
-            ).at_sale
+        """Return the level that a rule looks at; none in a program without levels."""
+        known = self._standings.get(terms.number)
+        if known is None:
+            definition = terms.definition
+            known = self._standings[terms.number] = (
+                timeline(
+                    definition.tiers,
+                    self.events,
+                    currency=definition.currency,
+                    zone=definition.zone,
+                    inputs=self.tier_inputs,
+                ).at_sale
+                if definition.tiers
+                else {}
+            )
         looked_at = sale
         if rule.tier_at is TierMoment.FIRST_SALE:
             looked_at = self._first.get(sale.customer_id, sale)
-        return self._standings[terms.number][looked_at.id]
+        return known.get(looked_at.id)
 
 
 def _worth(case: Case, sale: SaleFact) -> int:

@@ -176,7 +176,7 @@ class _Facts:
     """All that rating the chosen enrollments takes, read at once."""
 
     events: Mapping[UUID, Sequence[Event]]
-    terms: Mapping[UUID, Mapping[UUID, Terms]]
+    terms: Mapping[UUID | None, Mapping[UUID, Terms]]
     versions: Sequence[Terms]
     histories: Mapping[UUID, History]
     customers: Mapping[UUID, Mapping[UUID, CustomerFact]]
@@ -184,10 +184,9 @@ class _Facts:
 
     @classmethod
     def load(cls, session: Session, program_id: UUID, keys: Sequence[UUID]) -> "_Facts":
-        terms: dict[UUID, dict[UUID, Terms]] = defaultdict(dict)
+        terms: dict[UUID | None, dict[UUID, Terms]] = defaultdict(dict)
         for row in attribution.of_enrollments(session, keys):
-            if row.enrollment_id is not None:
-                terms[row.enrollment_id][row.customer_id] = terms_of(row.version)
+            terms[row.enrollment_id][row.customer_id] = terms_of(row.version)
         versions = programs.versions_of(session, program_id)
         return cls(
             events=tiers.events_of(session, keys),

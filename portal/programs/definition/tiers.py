@@ -44,11 +44,6 @@ class TierMetric(StrEnum):
     FACT = "fact"
     """A value that staff or an exam records, such as a rating or a score."""
 
-    @property
-    def is_summed(self) -> bool:
-        """Whether sales in a window add up to it."""
-        return self is not TierMetric.FACT
-
 
 class TierWindow(StrEnum):
     """Over which time the metric is taken."""
