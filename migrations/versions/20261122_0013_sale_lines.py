@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column("customers", sa.Column("country", sa.String(length=2)))
     op.add_column("customers", sa.Column("country_told_at", sa.DateTime(timezone=True)))
     op.add_column("customers", sa.Column("left_at", sa.DateTime(timezone=True)))
+    op.add_column("sales", sa.Column("country", sa.String(length=2)))
     op.create_table(
         "customer_subscriptions",
         sa.Column("external_id", sa.String(), nullable=False),
@@ -83,5 +84,6 @@ def downgrade() -> None:
     op.drop_table("sale_lines")
     op.drop_table("customer_subscriptions")
     op.execute("DROP FUNCTION refuse_unlike_sale")
+    op.drop_column("sales", "country")
     for column in ("left_at", "country_told_at", "country"):
         op.drop_column("customers", column)

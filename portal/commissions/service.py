@@ -83,6 +83,7 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
         session,
         enrollment,
         {version.number: version.id for version in versions},
+        {line.sale_id for line in lines},
         now,
     )
     for line in lines:
@@ -183,6 +184,7 @@ class _Settlement:
     session: Session
     enrollment: Enrollment
     versions: dict[int, UUID]
+    credited: set[UUID]
     now: datetime
     result: Recomputed = field(default_factory=Recomputed)
 
@@ -214,7 +216,8 @@ class _Settlement:
             "adjustment": {
                 "settled_minor": settled,
                 "rated_minor": rated,
-                "is_gone": line is None,
+                "is_gone": line is None and first.sale_id not in self.credited,
+                "is_other_rule": line is None and first.sale_id in self.credited,
             },
         }
         base = line.base_minor if line else 0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
-from sqlalchemy import case, func, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, case, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.orm import Session, selectinload
 
 from portal.attribution import queries as attribution
@@ -21,6 +21,7 @@ from portal.kit.ids import public_id
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.payments.models import InboxEvent, InboxStatus
 from portal.payouts.models import Payout
+from portal.programs.models import ProgramVersion
 from portal.sales.models import Refund, Sale
 from portal.statements.documents.data import sha256_of, statement_data
 from portal.statements.models import (
@@ -275,6 +276,24 @@ def _lines_match_commissions(session: Session, _now: datetime) -> Found:
         yield commission.public_id, problem
 
 
+def _takes_everything_back() -> tuple[ColumnElement[bool], ...]:
+    """Return which lines a full refund brings to zero.
+
+    A program may take nothing back, or only for some days, and a cap of many sales
+    takes first what went over.
+    """
+    clawback = ProgramVersion.definition_json["clawback"]
+    capped = func.jsonb_path_exists(
+        ProgramVersion.definition_json,
+        cast('$.rules[*].caps[*] ? (@.per != "sale")', JSONPATH),
+    )
+    return (
+        func.coalesce(clawback["refunds"].as_string(), "full") == "full",
+        clawback["refund_days"].as_string().is_(None),
+        ~capped,
+    )
+
+
 def _refunded_sales_earned_nothing(session: Session, _now: datetime) -> Found:
     refunded = (
         select(Refund.sale_id)
@@ -285,9 +304,11 @@ def _refunded_sales_earned_nothing(session: Session, _now: datetime) -> Found:
     rows = session.execute(
         select(Sale.external_id, Commission.rule_key, func.sum(Commission.amount_minor))
         .join(Sale, Sale.id == Commission.sale_id)
+        .join(ProgramVersion, ProgramVersion.id == Commission.version_id)
         .where(
             Commission.sale_id.in_(refunded),
             Commission.trace["window"]["kind"].as_string() == "sale",
+            *_takes_everything_back(),
         )
         .group_by(Commission.enrollment_id, Sale.external_id, Commission.rule_key)
         .having(func.sum(Commission.amount_minor) != 0)

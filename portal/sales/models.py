@@ -112,6 +112,8 @@ class Sale(Base):
     description: Mapped[str]
     product: Mapped[str | None]
     """The provider's id of the product, when all lines are about the same one."""
+    country: Mapped[str | None] = mapped_column(String(2))
+    """Where the customer was, an ISO 3166 code; none if the payment names none."""
 
     @property
     def public_id(self) -> str:

@@ -170,6 +170,7 @@ def record_sale(
     now: datetime,
     description: str = "",
     product: str | None = None,
+    country: str | None = None,
     lines: Sequence[LineFacts] = (),
 ) -> tuple[Sale, bool]:
     """Record what a customer paid; one that is recorded stays as it is.
@@ -185,6 +186,7 @@ def record_sale(
         now: When it is recorded.
         description: For people.
         product: The provider's id of the only product.
+        country: Where the customer was, as the payment says.
         lines: Its parts, which add up to it in net and in tax; none if they are not
             known. They stay as they are, too.
 
@@ -205,6 +207,7 @@ def record_sale(
             recorded_at=now,
             description=description,
             product=product,
+            country=country,
         )
         .on_conflict_do_nothing(index_elements=[Sale.external_id])
         .returning(Sale.id)

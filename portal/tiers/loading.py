@@ -51,9 +51,8 @@ def _sales(
             Sale.currency,
             Sale.net_minor,
             Sale.occurred_at,
-            Customer.country,
+            Sale.country,
         )
-        .join(Customer, Customer.id == Sale.customer_id)
         .join(Attribution, Attribution.customer_id == Sale.customer_id)
         .join(Enrollment, Enrollment.id == Attribution.enrollment_id)
         .where(Enrollment.id.in_(enrollment_ids))

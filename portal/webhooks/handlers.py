@@ -87,6 +87,7 @@ def _checkout(session: Session, event: Event, now: datetime) -> Outcome:
         tax_minor=checkout.tax_minor,
         occurred_at=told_at,
         now=now,
+        country=checkout.customer_country,
         lines=checkout.lines,
     )
     link = PaymentLink(invoice=None, payment_intents=checkout.payment_intents)
@@ -160,6 +161,7 @@ def _invoice_paid(session: Session, event: Event, now: datetime) -> Outcome:
         now=now,
         description=invoice.description,
         product=invoice.product,
+        country=invoice.customer_country,
         lines=invoice.lines,
     )
     service.add_references(session, sale.id, references)

@@ -133,6 +133,7 @@ class Story:
         when: datetime,
         net_minor: int = 60_000,
         currency: str = "USD",
+        country: str | None = None,
     ) -> Sale:
         number = next(_numbers)
         sale = Sale(
@@ -146,6 +147,7 @@ class Story:
             recorded_at=when,
             description="",
             product=None,
+            country=country,
         )
         self.session.add(sale)
         self.session.flush()

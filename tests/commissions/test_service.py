@@ -14,6 +14,7 @@ from portal.attribution.models import Attribution
 from portal.audit.models import AuditEvent
 from portal.commissions import queries, service
 from portal.commissions.models import Commission, CommissionKind, CommissionState
+from portal.commissions.wording import ENGLISH, why
 from portal.enrollments.models import GateInterval
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
@@ -122,6 +123,7 @@ class TestRecompute:
             "settled_minor": 6_000,
             "rated_minor": 12_000,
             "is_gone": False,
+            "is_other_rule": False,
         }
         events = session.scalars(
             select(AuditEvent).where(AuditEvent.action == "commission.adjusted")
@@ -209,6 +211,27 @@ class TestRecompute:
         assert (result.removed, result.adjusted) == (1, 1)
         assert story.amounts() == [12_000, -12_000]
         assert story.lines()[1].trace["adjustment"]["is_gone"]
+
+    def test_a_sale_that_another_rule_is_about_now_says_so(
+        self, session: Session
+    ) -> None:
+        rules = [
+            rule(key="first", when={"sale": "first"}, bands=bands((0, 5_000))),
+            rule(key="rest"),
+        ]
+        story = Story(session, a_version(rules=rules, combine="first_match"))
+        customer = story.credited()
+        story.sale(customer, NOW - 40 * DAY)
+        story.recompute()
+        story.freeze()
+        story.sale(customer, NOW - 60 * DAY)  # reported late; it was the first
+
+        story.recompute()
+
+        gone = next(line for line in story.lines() if "adjustment" in line.trace)
+        assert gone.amount_minor == -30_000
+        assert why(gone, ENGLISH).endswith("Another rule is about this sale now.")
+        assert sorted(story.amounts()) == [-30_000, 12_000, 30_000, 30_000]
 
     def test_sales_follow_the_version_of_the_customers_conversion(
         self, session: Session

@@ -383,3 +383,43 @@ def test_months_begin_in_the_programs_time_zone() -> None:
 )
 def test_only_text_that_survives_is_stored(text: str, *, is_fine: bool) -> None:
     assert storable(text) is is_fine
+
+
+@pytest.mark.parametrize(
+    ("rules", "combine", "reason"),
+    [
+        ([{"key": "none"}], "sum", "call the rule none otherwise"),
+        (
+            [{"caps": [{"per": "month", "most_minor": 1}]}],
+            "highest",
+            "caps are per sale",
+        ),
+        ([{"window": "month"}], "highest", "every window is sale"),
+        (
+            [
+                {
+                    "window": "month",
+                    "banded_by": "items",
+                    "accelerator": {"above_minor": 1, "multiplier_bps": 20_000},
+                }
+            ],
+            "sum",
+            "the window's own total",
+        ),
+    ],
+)
+def test_what_the_engine_could_not_obey_is_refused(
+    rules: list[dict[str, object]], combine: str, reason: str
+) -> None:
+    whole = [
+        {
+            "key": "share",
+            "title": "Share",
+            "bands": [{"from_value": 0, "rate_bps": 1_000}],
+            **rule,
+        }
+        for rule in rules
+    ]
+
+    with pytest.raises(DefinitionError, match=reason):
+        changed(rules=whole, combine=combine, tiers=None, fee=None)

@@ -284,7 +284,7 @@ class TestRules:
 
     def test_a_rule_that_makes_an_exception_may_pay_nothing(self) -> None:
         none = {
-            "key": "none",
+            "key": "not-a",
             "title": "None",
             "when": {"products": ["A"]},
             "bands": [{"from_value": 0, "rate_bps": 0}],
@@ -297,7 +297,7 @@ class TestRules:
 
         definition = replaced(of_rule(), rules=[none, all_])
 
-        assert set(found(definition)) == {"rules.none.bands"}
+        assert set(found(definition)) == {"rules.not-a.bands"}
         assert not flaws(replaced(definition, combine="first_match"))
 
     def test_nothing_is_paid_at_no_tier(self) -> None:
@@ -659,3 +659,33 @@ def test_a_source_about_nothing_is_named(path: str, *, exists: bool) -> None:
     definition = replaced(of_rule(), sources=[source])
 
     assert (f"sources.{path}" in found(definition)) is not exists
+
+
+@pytest.mark.parametrize(
+    ("model", "rule", "is_flawed"),
+    [
+        ("linear", {"bands": [{"from_value": 0, "flat_minor": 100}]}, True),
+        (
+            "position",
+            {"measure": "items", "bands": [{"from_value": 0, "each_minor": 100}]},
+            True,
+        ),
+        (
+            "linear",
+            {"measure": "units", "bands": [{"from_value": 0, "each_minor": 100}]},
+            False,
+        ),
+        ("linear", {"bands": [{"from_value": 0, "rate_bps": 100}]}, False),
+        ("last_click", {"bands": [{"from_value": 0, "flat_minor": 100}]}, False),
+    ],
+)
+def test_a_fixed_amount_that_several_share_is_named(
+    *, model: str, rule: dict[str, Any], is_flawed: bool
+) -> None:
+    definition = replaced(
+        of_rule(**rule), attribution={"model": model, "window_days": 90}
+    )
+
+    said = found(definition).get("rules.share.bands")
+
+    assert (said is not None and "cannot be shared" in said.message) == is_flawed

@@ -15,12 +15,12 @@ from tests.factories.base_factory import NOW
 DAY = timedelta(days=1)
 
 
-def test_a_sale_comes_with_its_lines_and_the_customers_country(
+def test_a_sale_comes_with_its_lines_and_the_country_it_was_paid_from(
     session: Session,
 ) -> None:
     story = Story(session)
-    customer = story.credited(country="DE")
-    whole = story.sale(customer, NOW - 40 * DAY, 1_000)
+    customer = story.credited(country="FR")  # has moved since
+    whole = story.sale(customer, NOW - 40 * DAY, 1_000, country="DE")
     story.sale(customer, NOW - 20 * DAY, 500)
     session.add_all(
         SaleLine(

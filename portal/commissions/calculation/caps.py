@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from portal.commissions.calculation.facts import Terms
 from portal.programs.definition import Budget, Cap, CapScope, ProgramDefinition, Rule
 from portal.tiers.facts import SaleFact
 from portal.tiers.windows import span_of
@@ -23,13 +24,15 @@ class Caps:
     _in: dict[tuple[str, ...], int] = field(default_factory=dict)
     _spent: dict[str, int] = field(default_factory=dict)
 
-    def let_through(
-        self, rule: Rule, sale: SaleFact, definition: ProgramDefinition, amount: int
-    ) -> int:
-        """Return how much of `amount` the caps of a rule let through."""
+    def let_through(self, rule: Rule, sale: SaleFact, terms: Terms, amount: int) -> int:
+        """Return how much of `amount` the caps of a rule let through.
+
+        Each version counts for itself, as its windows do.
+        """
+        place = f"{terms.number}/{rule.key}"
         for cap in sorted(rule.caps, key=lambda cap: _ORDER.index(cap.per)):
             amount = self._below(
-                cap, (rule.key, *_bucket(cap, sale, definition)), amount
+                cap, (place, *_bucket(cap, sale, terms.definition)), amount
             )
         return amount
 

@@ -55,23 +55,57 @@ def changes_of(
         definition_of: The program as it governs a sale.
         customers: What became of the customers.
     """
-    left: dict[UUID, int] = {}
+    course: dict[UUID, _Left] = {}
     for event in _with_departures(events, definition_of, customers):
         sale, refund = event.sale, event.refund
         if isinstance(event, _Departure):
-            before = left[sale.id]
-            after = left[sale.id] = before - event.taken_back(before)
-            yield Change(sale, None, event.moment, before, after)
+            left = course[sale.id]
+            before = left.now
+            left.used = sale.net_minor - event.taken_back(sale.net_minor)
+            yield Change(sale, None, event.moment, before, left.now)
         elif refund is None:
-            left[sale.id] = event.left_after_minor
-            yield Change(sale, None, None, 0, event.left_after_minor)
+            left = course[sale.id] = _Left(event.left_after_minor, sale.net_minor)
+            yield Change(sale, None, None, 0, left.now)
         else:
+            left = course[sale.id]
+            before = left.now
             clawback = definition_of(sale).clawback
-            before = after = left[sale.id]
-            if _is_taken_back(clawback, event):
-                after = min(max(before + event.change_minor, 0), sale.net_minor)
-            left[sale.id] = after
-            yield Change(sale, refund, None, before, after)
+            left.refund(event.change_minor, counts=_is_taken_back(clawback, event))
+            yield Change(sale, refund, None, before, left.now)
+
+
+@dataclass(slots=True)
+class _Left:
+    """What is left of a sale, as far as commissions are concerned.
+
+    Attributes:
+        kept: What refunds that count left.
+        used: The most that a departure leaves.
+        uncounted: What refunds that do not count took.
+    """
+
+    kept: int
+    used: int
+    uncounted: int = 0
+
+    @property
+    def now(self) -> int:
+        """What is left: what was not refunded of what was used."""
+        return min(self.kept, self.used)
+
+    def refund(self, change: int, *, counts: bool) -> None:
+        """Take in a refund, or money that came back.
+
+        What came back comes first out of what was not counted when it went.
+        """
+        if change < 0 and not counts:
+            self.uncounted -= change
+            return
+        if change > 0:
+            free = min(change, self.uncounted)
+            self.uncounted -= free
+            change -= free
+        self.kept += change
 
 
 def _is_taken_back(clawback: Clawback, event: Event) -> bool:

@@ -14,7 +14,7 @@ from portal.commissions.calculation.matching import (
     is_about,
     month_of_customer,
 )
-from portal.commissions.calculation.scale import Scale
+from portal.commissions.calculation.scale import UNIT, Scale
 from portal.enrollments.rules import History as GateHistory
 from portal.kit.clock import add_months, month_start
 from portal.programs.definition import (
@@ -26,6 +26,7 @@ from portal.programs.definition import (
     RatingWindow,
     Rule,
     TierMoment,
+    Trigger,
 )
 from portal.tiers.facts import (
     CustomerFact,
@@ -92,9 +93,16 @@ class History:
     _scales: dict[tuple[int, str, str | None], Scale] = field(default_factory=dict)
     _ends: dict[tuple[datetime, int], datetime] = field(default_factory=dict)
     _with_papers: tuple[Gate, ...] = field(init=False)
+    _lasting: Sequence[Terms] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._first = first_sales(self.events)
+        # What is paid for a lead or a click is no payment of the customer's.
+        self._first = first_sales(
+            event for event in self.events if event.sale.trigger is Trigger.SALE
+        )
+        last = {version.effective_from: version for version in self.later}
+        # A version that another one replaced before it began never governs.
+        self._lasting = [v for v in self.later if last[v.effective_from] is v]
         self._with_papers = tuple(
             gate for gate in self.gates if gate.forfeits_after_months is not None
         )
@@ -106,7 +114,7 @@ class History:
         force at the sale governs the sales of all customers.
         """
         governing = self.terms[sale.customer_id]
-        for version in self.later:
+        for version in self._lasting:
             if (
                 version.number > governing.number
                 and version.definition.terms_from == "sale"
@@ -182,7 +190,7 @@ class History:
         left_at = self.customers.get(sale.customer_id, _NOBODY).left_at
         if outcome is None:
             outcome = _outcome(sale, terms, until, gates, papers)
-        if outcome.counts and _leaves_early(rule, terms, left_at, clears_at):
+        if outcome.counts and _leaves_early(sale, rule, terms, left_at, clears_at):
             outcome = Outcome.LEFT_EARLY
         label = _window_label(rule, sale, zone)
         return Case(
@@ -252,7 +260,9 @@ def _worth(case: Case, sale: SaleFact) -> int:
     picked = None
     if case.rule.banded_by is not None:
         picked = counted(case.rule.banded_by, case.rule, sale, sale.net_minor)
-    return case.scale.exact(whole, picked=picked)
+    worth = case.scale.exact(whole, picked=picked)
+    most = [cap.most_minor * UNIT for cap in case.rule.caps]
+    return min([worth, *most])
 
 
 def _window_label(rule: Rule, sale: SaleFact, zone: ZoneInfo) -> str:
@@ -303,11 +313,16 @@ def _clears_at(
 
 
 def _leaves_early(
-    rule: Rule, terms: Terms, left_at: datetime | None, clears_at: datetime
+    sale: SaleFact,
+    rule: Rule,
+    terms: Terms,
+    left_at: datetime | None,
+    clears_at: datetime,
 ) -> bool:
     hold = rule.hold or terms.definition.hold
     must_stay = hold.while_customer or rule.all_or_nothing_months is not None
-    return must_stay and left_at is not None and left_at < clears_at
+    is_gone = left_at is not None and sale.occurred_at <= left_at < clears_at
+    return must_stay and is_gone
 
 
 def _after_gates(

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
@@ -111,12 +111,14 @@ class _Window:
         picked: Of what picks the band.
         exact: C before rounding, in parts of `UNIT`.
         paid: C as it was rounded.
+        year: The sales of the year up to the window's last sale, where a rule asks.
     """
 
     total: int = 0
     picked: int = 0
     exact: int = 0
     paid: int = 0
+    year: int | None = None
 
 
 @dataclass(slots=True)
@@ -135,8 +137,8 @@ class _Course:
 
     windows: dict[tuple[int, str, str], _Window] = field(default_factory=dict)
     of_sale: dict[tuple[int, str, UUID], int] = field(default_factory=dict)
-    rolling: dict[tuple[int, str, str], _Rolling] = field(default_factory=dict)
-    years: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    rolling: dict[tuple[str, str], _Rolling] = field(default_factory=dict)
+    years: dict[tuple[str, str], int] = field(default_factory=dict)
     caps: Caps = field(default_factory=Caps)
     refused: set[tuple[str, UUID]] = field(default_factory=set)
 
@@ -148,7 +150,7 @@ class _Course:
         if refused or not case.outcome.counts:
             outcome = Outcome.OVER_BUDGET if refused else case.outcome
             return _line(change, case, _figures(before, before, outcome))
-        window = _Window(before.total, before.picked, before.exact, before.paid)
+        window = replace(before)
         step = self._advance(window, change, case)
         amount = self._rounded(window, before, change, case)
         paid = self._capped(amount, change, case)
@@ -156,6 +158,7 @@ class _Course:
             self.refused.add((case.rule.key, change.sale.id))
             self._capped(-amount, change, case)
             self._rounded(before, window, change, case)
+            self._forget(change, case)
             return _line(change, case, _figures(before, before, Outcome.OVER_BUDGET))
         self.windows[place] = window
         return _line(
@@ -174,9 +177,7 @@ class _Course:
     def _capped(self, amount: int, change: Change, case: Case) -> int:
         if not case.rule.caps:
             return amount
-        return self.caps.let_through(
-            case.rule, change.sale, case.terms.definition, amount
-        )
+        return self.caps.let_through(case.rule, change.sale, case.terms, amount)
 
     def _advance(self, window: _Window, change: Change, case: Case) -> int:
         """Take a step into its window; return by how much the measure changed."""
@@ -194,18 +195,18 @@ class _Course:
             was = 0 if change.is_sale else counted(other, rule, sale, change.before)
             window.picked += counted(other, rule, sale, change.after) - was
             picked = window.picked
+        year = self._year_to_date(change, case)
+        if change.is_sale:
+            window.year = year
         window.exact = case.scale.exact(
-            window.total, picked=picked, year_to_date=self._year_to_date(change, case)
+            window.total, picked=picked, year_to_date=window.year
         )
         return step
 
     def _rolled(self, change: Change, case: Case) -> int:
         """Return what picks the band: the months up to the sale, itself included."""
         rule, sale = case.rule, change.sale
-        owner = str(sale.customer_id) if rule.per == "customer" else ""
-        rolling = self.rolling.setdefault(
-            (case.terms.number, rule.key, owner), _Rolling()
-        )
+        rolling = self.rolling.setdefault(_looks_back(change, case), _Rolling())
         measure: Measure = rule.picks_band_by
         now = counted(measure, rule, sale, change.after)
         if change.is_sale:
@@ -225,14 +226,24 @@ class _Course:
             rolling.left[sale.id] = now
         return rolling.picked[sale.id]
 
+    def _forget(self, change: Change, case: Case) -> None:
+        """Take a refused sale out of what later sales look back on."""
+        sale = change.sale
+        rolling = self.rolling.get(_looks_back(change, case))
+        if rolling is not None:
+            rolling.parts.pop()
+            rolling.total -= rolling.left.pop(sale.id)
+            del rolling.picked[sale.id]
+        year = _year_of(change, case)
+        if year in self.years:
+            self.years[year] -= change.after
+
     def _year_to_date(self, change: Change, case: Case) -> int | None:
         """Return the sales of the calendar year so far, where a rule asks for it."""
         more = case.rule.accelerator
         if more is None or not more.needs_year_to_date_minor:
             return None
-        zone = case.terms.definition.zone
-        year = span_of("year", change.sale.occurred_at, zone).label
-        place = (case.terms.number, case.rule.key, year)
+        place = _year_of(change, case)
         step = change.after - (0 if change.is_sale else change.before)
         self.years[place] = self.years.get(place, 0) + step
         return self.years[place]
@@ -263,6 +274,18 @@ class _Course:
             amount,
             is_new=change.is_sale,
         )
+
+
+def _looks_back(change: Change, case: Case) -> tuple[str, str]:
+    """Return whose last months count together, whatever the version."""
+    rule = case.rule
+    owner = str(change.sale.customer_id) if rule.per == "customer" else ""
+    return rule.key, owner
+
+
+def _year_of(change: Change, case: Case) -> tuple[str, str]:
+    zone = case.terms.definition.zone
+    return case.rule.key, span_of("year", change.sale.occurred_at, zone).label
 
 
 def _figures(
@@ -301,7 +324,7 @@ def _line(change: Change, case: Case, figures: Figures) -> RatedLine:
         clears_at = case.clears_at and max(case.clears_at, occurred_at)
     # Where nothing is owed, nothing is waited for.
     base = change.after - change.before
-    if figures.outcome is Outcome.OTHER_CURRENCY:
+    if sale.currency != case.terms.definition.currency:
         base = 0
     elif figures.outcome.counts and case.rule.measure.is_money:
         base = figures.step

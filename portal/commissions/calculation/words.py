@@ -75,6 +75,8 @@ def _correction(trace: Trace, formats: Formats) -> str:
     )
     if change["is_gone"]:
         return said + " " + _("The sale is not credited to you any more.")
+    if change.get("is_other_rule"):
+        return said + " " + _("Another rule is about this sale now.")
     rest = {key: value for key, value in trace.items() if key != "adjustment"}
     return said + " " + sentence_of(rest, formats)
 

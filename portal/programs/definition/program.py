@@ -25,11 +25,14 @@ from portal.programs.definition.policies import (
     Source,
 )
 from portal.programs.definition.rewards import Reward
-from portal.programs.definition.rules import Hold, RatingWindow, Rule
+from portal.programs.definition.rules import CapScope, Hold, RatingWindow, Rule
 from portal.programs.definition.tiers import Tiers
 
 _TIME_ZONES = frozenset(available_timezones())
 """Looked up once: the library searches its folders anew on each call."""
+
+
+_NO_RULE = "none"
 
 
 class Audience(StrEnum):
@@ -97,20 +100,7 @@ class ProgramDefinition(Part):
             self._nobody_reviews()
         levels = {level.key for level in self.tiers.levels} if self.tiers else set()
         for rule in self.rules:
-            if rule.rate_bps_by_tier and set(rule.rate_bps_by_tier) != levels:
-                raise ValueError(
-                    f"rule {rule.key} needs a rate for each tier, no other"
-                )
-            if rule.when and not set(rule.when.tiers) <= levels:
-                raise ValueError(f"rule {rule.key} names a tier that does not exist")
-            if (
-                self.combine is Combination.HIGHEST
-                and rule.window is not RatingWindow.SALE
-            ):
-                raise ValueError(
-                    f"rule {rule.key} cannot be compared sale by sale: with "
-                    "combine: highest, every window is sale"
-                )
+            _refuse_misfit(rule, levels, self.combine)
         if self.fee and not set(self.fee.minor_by_tier) <= levels | {"any"}:
             raise ValueError("the fee names a tier that does not exist")
         return self
@@ -153,3 +143,33 @@ class ProgramDefinition(Part):
 
 def _missing(key: str) -> Gate:
     raise KeyError(key)
+
+
+def _refuse_misfit(rule: Rule, levels: set[str], combine: Combination) -> None:
+    """Refuse a rule that does not fit the rest of its program."""
+    if rule.key == _NO_RULE:
+        raise ValueError(
+            f"call the rule {_NO_RULE} otherwise: lines that no rule is about have "
+            "that name"
+        )
+    if rule.rate_bps_by_tier and set(rule.rate_bps_by_tier) != levels:
+        raise ValueError(f"rule {rule.key} needs a rate for each tier, no other")
+    if rule.when and not set(rule.when.tiers) <= levels:
+        raise ValueError(f"rule {rule.key} names a tier that does not exist")
+    if combine is Combination.HIGHEST:
+        _refuse_incomparable(rule)
+
+
+def _refuse_incomparable(rule: Rule) -> None:
+    """Refuse a rule of which nobody can say what it pays on one sale alone."""
+    if rule.window is not RatingWindow.SALE:
+        raise ValueError(
+            f"rule {rule.key} cannot be compared sale by sale: with "
+            "combine: highest, every window is sale"
+        )
+    waits = rule.accelerator and rule.accelerator.needs_year_to_date_minor
+    if waits or any(cap.per is not CapScope.SALE for cap in rule.caps):
+        raise ValueError(
+            f"rule {rule.key} cannot be compared sale by sale: with combine: highest, "
+            "caps are per sale and no accelerator waits for the year to date"
+        )

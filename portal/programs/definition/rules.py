@@ -282,6 +282,10 @@ class Rule(Part):
             raise ValueError("give rolling_months for that window, and only then")
         if self.accelerator and self.measure is not Measure.NET_SALES:
             raise ValueError("an accelerator looks at net sales: measure net_sales")
+        if self.accelerator and (
+            self.banded_by is not None or self.window is RatingWindow.ROLLING
+        ):
+            raise ValueError("an accelerator looks at the window's own total")
         if self.accelerator and self.rounding_per is RoundingPer.SALE:
             raise ValueError("an accelerator is rounded per window")
         refuse_repeats("cap", [cap.per for cap in self.caps])

@@ -8,6 +8,7 @@ from portal.programs.definition import (
     CapScope,
     Combination,
     Conditions,
+    Measure,
     ProgramDefinition,
     Rule,
     Trigger,
@@ -28,6 +29,7 @@ def rule_flaws(definition: ProgramDefinition) -> Iterator[Flaw]:
             yield from _product_flaws(rule.when, path)
             yield from _never(rule, rule.when, definition, path)
         yield from _pay_flaws(rule, definition, path)
+        yield from _sharing_flaws(rule, definition, path)
         yield from _cap_flaws(rule, definition, path)
         yield from _time_flaws(rule, definition, path)
 
@@ -129,6 +131,29 @@ def _pay_flaws(rule: Rule, definition: ProgramDefinition, path: str) -> Iterator
                 sale=money(10_000, definition.currency),
                 nothing=money(0, definition.currency),
             ),
+        )
+
+
+def _sharing_flaws(
+    rule: Rule, definition: ProgramDefinition, path: str
+) -> Iterator[Flaw]:
+    """Yield what each of several partners who share a customer would get in full."""
+    if not definition.attribution.model.splits:
+        return
+    each = [
+        band.flat_minor or (band.each_minor if rule.measure is Measure.ITEMS else None)
+        for band in rule.bands
+    ]
+    amount = next((minor for minor in each if minor), None)
+    if amount is not None:
+        paid = money(amount, definition.currency)
+        yield Flaw(
+            f"{path}.bands",
+            _(
+                "Partners share a customer, but a fixed amount cannot be shared: each "
+                "of them gets all of it. Pay a rate, or let one click win."
+            ),
+            _("Two partners share one sale: %(paid)s and %(paid)s.", paid=paid),
         )
 
 

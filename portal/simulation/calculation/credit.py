@@ -6,12 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from portal.attribution.rules import Candidate, Decision, LossReason, decide
-from portal.attribution.splitting import parts_of, parts_of_lines, refunded_parts
+from portal.attribution.splitting import refunded_parts
 from portal.enrollments.rules import History, unmet_at
 from portal.programs.definition import Blocks, ProgramDefinition
 from portal.simulation.calculation.ordinals import Ordinals, ordinal
 from portal.simulation.events import Click, Join, Signup
-from portal.tiers.facts import ItemFact, RefundFact, SaleFact
+from portal.tiers.facts import RefundFact, SaleFact
 
 
 class CreditReason(StrEnum):
@@ -149,29 +149,6 @@ def _refused(
     ):
         return LossReason.LINK_GATE
     return None
-
-
-def part_of_sale(sale: SaleFact, weights: Sequence[int], index: int) -> SaleFact:
-    """Return one partner's part of a sale; the parts add up to it."""
-    if len(weights) == 1:
-        return sale
-    nets = parts_of_lines([item.net_minor for item in sale.items], weights)
-    items = tuple(
-        ItemFact(
-            net_minor=net[index],
-            product=item.product,
-            units=parts_of(item.units, weights)[index],
-            discount_minor=parts_of(item.discount_minor, weights)[index],
-            tax_minor=parts_of(item.tax_minor, weights)[index],
-            cost_minor=None
-            if item.cost_minor is None
-            else parts_of(item.cost_minor, weights)[index],
-        )
-        for item, net in zip(sale.items, nets, strict=True)
-    )
-    return replace(
-        sale, net_minor=parts_of(sale.net_minor, weights)[index], items=items
-    )
 
 
 def parts_of_refunds(

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from portal.attribution.splitting import CreditShare
 from portal.enrollments.rules import History
 from portal.programs.definition import DealSource, ProgramDefinition, Trigger
 from portal.simulation.calculation.credit import (
     Credit,
     CreditCase,
     credit_of,
-    part_of_sale,
     parts_of_refunds,
 )
 from portal.simulation.calculation.ordinals import Ordinals
@@ -32,6 +32,7 @@ from portal.simulation.events import (
     Unmanage,
 )
 from portal.tiers.facts import CustomerFact, ItemFact, RefundFact, SaleFact
+from portal.tiers.sharing import part_of_sale
 
 _WITHOUT_PRICE = 1
 """What stands for something without a price, so that it can be returned."""
@@ -212,7 +213,7 @@ class _Gathering:
                 self._leave_out(event, name, WhyUncounted.NOT_JOINED)
                 continue
             bought = self.facts.by_partner[owner]
-            bought.sales.append(part_of_sale(whole, weights, index))
+            bought.sales.append(_part_of(whole, weights, index))
             bought.refunds += parts_of_refunds(whole, refunds, weights, index)
 
     def _sale(self, event: Paid, name: str) -> SaleFact:
@@ -233,9 +234,12 @@ class _Gathering:
 
     def _refunds(self, events: Sequence[Event]) -> dict[str, list[RefundFact]]:
         found: dict[str, list[RefundFact]] = {}
+        sold = {paid_id(event) for event in events}
         for number, event in enumerate(events):
             if not isinstance(event, Refund | Dispute | DisputeWon):
                 continue
+            if event.sale not in sold:
+                continue  # of a sale that is left out, because it comes later
             name = _refund_name(number, event)
             sign = -1 if isinstance(event, DisputeWon) else 1
             found.setdefault(event.sale, []).append(
@@ -292,12 +296,18 @@ _TRIGGERS = {
 }
 
 
+def _part_of(sale: SaleFact, weights: Sequence[int], index: int) -> SaleFact:
+    if len(weights) == 1:
+        return sale
+    return part_of_sale(sale, CreditShare(tuple(weights), index))
+
+
 def _net_of(event: Paid) -> int:
     if isinstance(event, Sale):
         return event.net_minor
     if isinstance(event, Subscriber):
         return _WITHOUT_PRICE
-    return event.price or _WITHOUT_PRICE
+    return _WITHOUT_PRICE if event.price is None else event.price
 
 
 def _items_of(event: Paid) -> tuple[ItemFact, ...]:
