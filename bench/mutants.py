@@ -135,7 +135,7 @@ MUTANTS = (
     Mutant(
         "papers of the last day are late",
         ENGINE / "gates.py",
-        "over = _next_midnight(last, zone)",
+        "over = day_start(last_day + timedelta(days=1), zone)",
         "over = last",
     ),
     Mutant(

@@ -15,11 +15,11 @@ from portal.applications import queries as applications
 from portal.applications.models import ApplicationStatus
 from portal.dashboard.queries import inbox
 from portal.dashboard.rules import urgency
+from portal.kit.clock import day_start
 from portal.payments.models import InboxStatus
 from portal.programs.definition import ProgramDefinition
 from portal.programs.rules import payout_date
 from portal.statements.models import Period, PeriodStatus
-from portal.statements.rules import day_start
 from portal.web.formats import month
 
 Allowed = Callable[[str], bool]

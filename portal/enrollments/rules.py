@@ -8,9 +8,10 @@ count: `effective_history` leaves it out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from portal.kit.clock import day_start
 from portal.programs.definition import Blocks, Gate, GateKind
 
 STOPPED = "*stopped"
@@ -104,11 +105,6 @@ def due_on(gate: Gate, *, joined_at: datetime, zone: ZoneInfo) -> date | None:
     if gate.deadline_days is None:
         return None
     return joined_at.astimezone(zone).date() + timedelta(days=gate.deadline_days)
-
-
-def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """Return the instant at which a day begins in `zone`."""
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 def effective_history(

@@ -30,6 +30,11 @@ def add_months(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
     return local.replace(year=year, month=month, day=day).astimezone(UTC)
 
 
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the instant at which `day` begins in `zone`."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
 def month_start(day: date, zone: ZoneInfo) -> datetime:
     """Return the instant at which the month of `day` begins in `zone`."""
     return datetime(day.year, day.month, 1, tzinfo=zone).astimezone(UTC)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.models import User
 from portal.audit import service as audit
 from portal.enrollments import queries as enrollments
+from portal.kit.clock import day_start
 from portal.kit.db import violates
 from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
@@ -19,7 +20,6 @@ from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.payouts.models import ONE_PER_REFERENCE, Payout
 from portal.programs import queries as programs
-from portal.statements.rules import day_start
 
 
 class AlreadyRecorded(Conflict):

@@ -14,8 +14,8 @@ from wtforms import (
 )
 from wtforms.validators import InputRequired, NumberRange, Optional
 
+from portal.kit.clock import day_start
 from portal.programs.calculation import MOST_CUSTOMERS, MOST_PRICE_MAJOR
-from portal.programs.days import start_of
 from portal.programs.drafts import Draft, read_draft
 from portal.web.formats import date_text
 
@@ -87,7 +87,7 @@ class DraftForm(Form):
             return now
         first, last = today + timedelta(days=1), today + _FURTHEST
         if first <= day <= last:
-            return start_of(day, zone)
+            return day_start(day, zone)
         self.starts_on.errors = [
             gettext(
                 "Choose a day from %(first)s to %(last)s, or leave it empty to start "

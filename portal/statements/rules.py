@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -54,11 +54,6 @@ def first_and_last_day(
     """Return the first and the last day of a half-open span of whole days."""
     before_end = ends_at.astimezone(zone).date() - timedelta(days=1)
     return starts_at.astimezone(zone).date(), before_end
-
-
-def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """Return the instant at which `day` begins."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 class LineKind(StrEnum):

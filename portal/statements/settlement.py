@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from portal.kit.clock import day_start
 from portal.kit.money import BPS_PER_WHOLE, Rounding, divide
 from portal.programs.definition import Holdback, PayoutPolicy, ProgramDefinition
 from portal.programs.rules import payout_date
-from portal.statements.rules import LineKind, Totals, day_start, first_and_last_day
+from portal.statements.rules import LineKind, Totals, first_and_last_day
 from portal.statements.settled import (
     Entry,
     Payment,

@@ -18,9 +18,9 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
+from portal.kit.clock import day_start
 from portal.programs.definition import Tiers, storable
 from portal.tiers.metrics import recorded_by_hand
-from portal.tiers.windows import midnight
 from portal.tiers.wording import fact_name
 from portal.web.forms import choices
 
@@ -96,7 +96,7 @@ class FactForm(Form):
 
     def from_at(self, zone: ZoneInfo) -> datetime:
         """Return the moment from which it holds, once the form is valid."""
-        return midnight(cast("date", self.from_on.data), zone)
+        return day_start(cast("date", self.from_on.data), zone)
 
 
 class OverrideForm(Form):
@@ -124,7 +124,7 @@ class OverrideForm(Form):
         """Return when it ends, after its last day; none if it does not."""
         if self.until_on.data is None:
             return None
-        return midnight(self.until_on.data + timedelta(days=1), zone)
+        return day_start(self.until_on.data + timedelta(days=1), zone)
 
 
 class EndOverrideForm(Form):

@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 
-from portal.kit.clock import month_start
+from portal.kit.clock import day_start, month_start
 from portal.programs.definition import Tiers
 from portal.tiers.facts import TierOverride
-from portal.tiers.windows import midnight
 
 
 class Mover:
@@ -90,7 +89,7 @@ def dates_between(
     years = range(starts_at.astimezone(zone).year, ends_at.astimezone(zone).year + 1)
     for year in years:
         for day in sorted(days):
-            moment = midnight(date.fromisoformat(f"{year:04}-{day}"), zone)
+            moment = day_start(date.fromisoformat(f"{year:04}-{day}"), zone)
             if starts_at <= moment <= ends_at:
                 yield moment
 

@@ -73,11 +73,6 @@ def _span(kind: str, year: int, month: int, zone: ZoneInfo) -> Span:
     )
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Return the instant at which `day` begins in `zone`."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
 def a_year_later(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return what `add_months` returns for twelve months, ten times as fast."""
     local = moment.astimezone(zone)

@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from portal.kit.clock import add_months, month_start, utc_now
+from portal.kit.clock import add_months, day_start, month_start, utc_now
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -28,3 +28,7 @@ def test_a_month_begins_at_midnight_of_its_own_time_zone() -> None:
     assert month_start(date(2026, 7, 15), BERLIN) == datetime(
         2026, 6, 30, 22, tzinfo=UTC
     )
+
+
+def test_a_day_begins_at_midnight_of_its_own_time_zone() -> None:
+    assert day_start(date(2026, 7, 15), BERLIN) == datetime(2026, 7, 14, 22, tzinfo=UTC)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.kit.clock import day_start
 from portal.kit.money import Money
 from portal.programs.documents import preset
 from portal.statements.rules import (
@@ -12,7 +13,6 @@ from portal.statements.rules import (
     Payment,
     Totals,
     count_of,
-    day_start,
     first_and_last_day,
     month_of,
     months_until,

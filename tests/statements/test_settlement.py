@@ -148,6 +148,15 @@ def test_without_a_holdback_nothing_is_held_back() -> None:
     assert held_back(None, 100) == 0
 
 
+def test_where_no_gate_stops_payment_the_balance_is_paid() -> None:
+    entries = [earned(100_00, at(1))]
+
+    found = settle(entries, definition=paying(), since=SINCE, until=LATEST)
+
+    assert found == settled(paying(), *entries)
+    assert found.balance_minor == 0
+
+
 def test_a_release_crosses_the_year() -> None:
     policy = Holdback(bps=1_000, months=6, release_day=28)
 

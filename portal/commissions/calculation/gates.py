@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from portal.commissions.calculation.facts import Outcome
 from portal.enrollments.rules import History, Interval, unmet_at
-from portal.kit.clock import add_months
+from portal.kit.clock import add_months, day_start
 from portal.programs.definition import Blocks, Gate, WhileUnmet
 
 
@@ -74,14 +74,10 @@ def missed_papers(
     """
     for gate in gates:
         last = add_months(first, gate.forfeits_after_months or 0, zone)
-        over = _next_midnight(last, zone)
+        last_day = last.astimezone(zone).date()
+        over = day_start(last_day + timedelta(days=1), zone)
         met = [i.since for i in history.get(gate.key, ()) if i.since < over]
         late = [i.since for i in history.get(gate.key, ()) if i.since >= over]
         if not met and (late or (as_of is not None and as_of >= over)):
             return gate
     return None
-
-
-def _next_midnight(moment: datetime, zone: ZoneInfo) -> datetime:
-    day = moment.astimezone(zone).date() + timedelta(days=1)
-    return datetime(day.year, day.month, day.day, tzinfo=zone)

@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.audit import service as audit
-from portal.enrollments import queries, rules
+from portal.enrollments import queries
 from portal.enrollments.models import Enrollment, GateInterval
 from portal.enrollments.rules import Interval
 from portal.enrollments.service.gates import current_interval, reevaluate
+from portal.kit.clock import day_start
 from portal.kit.errors import Conflict, Invalid, NotFound
 from portal.programs.definition import Gate, GateKind
 
@@ -72,8 +73,8 @@ def confirm_gate(
     today = now.astimezone(zone).date()
     first_day = since_on or today
     _require_days(enrollment, first_day, last_on, today)
-    since = now if since_on is None else rules.day_start(since_on, zone)
-    until = rules.day_start(last_on + timedelta(days=1), zone) if last_on else None
+    since = now if since_on is None else day_start(since_on, zone)
+    until = day_start(last_on + timedelta(days=1), zone) if last_on else None
     _require_in_time(session, enrollment, gate, since)
     _write(session, enrollment, gate, Interval(since, until), note=reason)
     audit.record(
