@@ -213,7 +213,7 @@ def test_amounts_are_told_in_their_own_currency() -> None:
                     "minor_per_100": points["minor_per_100"] | {"EUR": 89_00},
                 }
             },
-            "budget": {"per": "life", "most_minor": 1, "notify_at_percent": [75]},
+            "budget": {"per": "life", "most_minor": 1},
         }
     )
 
@@ -228,15 +228,20 @@ def test_amounts_are_told_in_their_own_currency() -> None:
     assert found["tiers.points.minor_per_100.EUR"].endswith(
         "EUR: €89.00 instead of €88.00."
     )
-    assert "messages at percent: 75%" in found["budget"]
+    assert "$0.01" in found["budget"]
 
 
 @pytest.mark.parametrize(
     ("metric", "said"),
-    [("new_customers", "7 instead of 6"), ("net_sales", "$0.07 instead of $0.06")],
+    [
+        ("new_customers", "7 instead of 6"),
+        ("net_sales", "$0.07 instead of $0.06"),
+        ("points", "0.007 instead of 0.006"),
+    ],
 )
 def test_a_tier_is_told_in_what_it_counts(metric: str, said: str) -> None:
-    old = dump_json(preset(MONDAY))["tiers"] | {"metric": metric}
+    points = {"milli_per_100": {"sourced": 1000}} if metric == "points" else None
+    old = dump_json(preset(MONDAY))["tiers"] | {"metric": metric, "points": points}
     levels = [dict(level) for level in old["levels"]]
     levels[1]["from_value"] = 7
 

@@ -266,6 +266,14 @@ class TestRules:
         assert flaw.path == f"rules.share.{path}"
         assert flaw.example == said
 
+    def test_caps_that_each_can_bind_are_fine(self) -> None:
+        caps = [
+            {"per": "month", "most_minor": 10_00},
+            {"per": "year", "most_minor": 90_00},
+        ]
+
+        assert flaws(of_rule(caps=caps)) == []
+
     def test_a_tier_that_nobody_reaches_empties_the_rules_that_ask_for_it(
         self,
     ) -> None:
