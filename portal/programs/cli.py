@@ -26,7 +26,6 @@ from portal.programs.documents import (
     preset_keys,
 )
 from portal.programs.drafts import Draft, read_draft
-from portal.programs.flaws import Flaw
 from portal.programs.words import terms_in_words
 
 FAILED, REFUSED, NOTHING_TO_DO = 1, 2, 3
@@ -147,10 +146,11 @@ def check(*, file: Path, strict: bool, as_json: bool) -> None:
                 "key": definition.key,
                 "problems": [],
                 "flaws": [asdict(flaw) for flaw in draft.flaws],
+                "gaps": [asdict(gap) for gap in draft.gaps],
             }
         )
     else:
-        _warn(draft.flaws)
+        _warn(draft)
         click.echo(_verdict(file, definition, len(draft.flaws), strict=strict))
     if draft.flaws and strict:
         raise click.exceptions.Exit(FAILED)
@@ -228,10 +228,11 @@ def publish(
                 "effective_from": start.isoformat(),
                 "changes": [asdict(change) for change in found],
                 "flaws": [asdict(flaw) for flaw in draft.flaws],
+                "gaps": [asdict(gap) for gap in draft.gaps],
             }
         )
         return
-    _warn(draft.flaws)
+    _warn(draft)
     done = "Would publish" if dry_run else "Published"
     day = start.astimezone(definition.zone)
     click.echo(f"{done} {definition.key}, version {number}, from {day:%Y-%m-%d}.")
@@ -346,10 +347,12 @@ def _verdict(
     return f"{file} has {many}: {name}.{ending}"
 
 
-def _warn(flaws: Sequence[Flaw]) -> None:
-    for flaw in flaws:
+def _warn(draft: Draft) -> None:
+    for flaw in draft.flaws:
         click.echo(f"Flaw at {flaw.path}: {flaw.message}", err=True)
         click.echo(f"  Example: {flaw.example}", err=True)
+    for gap in draft.gaps:
+        click.echo(f"Note on {gap.path}: {gap.note}", err=True)
 
 
 def _say_changes(found: Sequence[Change]) -> None:

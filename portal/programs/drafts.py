@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import DefinitionError, load_yaml
 from portal.programs.flaws import Flaw, flaws
+from portal.programs.gaps import Gap, gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text, read: a definition with its flaws, or the problems that it has."""
+    """A text, read: a definition with its flaws and gaps, or the problems it has."""
 
     definition: ProgramDefinition | None = None
     problems: tuple[Problem, ...] = ()
     flaws: tuple[Flaw, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 def read_draft(text: str) -> Draft:
@@ -38,7 +40,11 @@ def read_draft(text: str) -> Draft:
         definition = load_yaml(text)
     except DefinitionError as error:
         return Draft(problems=tuple(_problem(line) for line in error.problems))
-    return Draft(definition=definition, flaws=tuple(flaws(definition)))
+    return Draft(
+        definition=definition,
+        flaws=tuple(flaws(definition)),
+        gaps=tuple(gaps(definition)),
+    )
 
 
 def _problem(line: str) -> Problem:

@@ -121,7 +121,6 @@ FIELDS: Final = {
     "needs_consent": _("needs the employer's consent"),
     "needs_year_to_date_minor": _("sales of the year that it takes"),
     "note": _("note"),
-    "notify_at_percent": _("messages at percent"),
     "once_per_company": _("once for each company"),
     "once_per_product": _("once for each product"),
     "one_a_month": _("one a month"),

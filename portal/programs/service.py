@@ -64,6 +64,12 @@ class PublishedMeanwhile(Conflict):
     code = "version_published_meanwhile"
 
 
+class NotCarriedOut(Conflict):
+    """The books cannot keep what the payout policy says."""
+
+    code = "payout_policy_not_carried_out"
+
+
 class KeyTaken(Conflict):
     """Another program has the key, or a page of the portal."""
 
@@ -107,8 +113,10 @@ def publish(
         AgreementReworded: The agreement needs a new version.
         StartsTooEarly: It would start in the past, or before the newest version.
         PublishedAtOnce: Someone else created the program just now.
+        NotCarriedOut: The close would not do what the payout policy says.
     """
     _refuse_key(definition.key, program)
+    _refuse_unkept(definition)
     program = _locked_program(session, definition.key, now)
     latest = queries.latest_version(session, program.id)
     _refuse_stale(latest, based_on)
@@ -149,6 +157,7 @@ def examine(
 ) -> None:
     """Raise what `publish` would raise at this moment; change nothing."""
     _refuse_key(definition.key, program)
+    _refuse_unkept(definition)
     try:
         found = queries.by_key(session, definition.key)
     except queries.NoSuchProgram:
@@ -171,6 +180,16 @@ def _refuse_key(key: str, program: Program | None) -> None:
     if key in KEYS_OF_PAGES:
         raise KeyTaken(
             _("Give the program another key: the portal has a page %(key)s.", key=key)
+        )
+
+
+def _refuse_unkept(definition: ProgramDefinition) -> None:
+    if definition.payout.holdback or definition.payout.draw:
+        raise NotCarriedOut(
+            _(
+                "The close cannot hold a part back or advance a draw yet: take "
+                "holdback and draw out of payout. Simulations follow them."
+            )
         )
 
 

@@ -296,7 +296,6 @@ POLICIES = part(
     friend_discount=part({"percent_bps": BPS}, invoices=st.integers(1, 12)),
     budget=part(
         {"per": one_of("month", "life"), "most_minor": MOST},
-        notify_at_percent=st.lists(st.integers(1, 100), max_size=2),
     ),
     clawback=part(
         {},

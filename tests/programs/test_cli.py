@@ -200,14 +200,29 @@ class TestDiff:
 
 class TestCheck:
     def test_a_good_file_is_fine(self, portal: Portal, file: Path) -> None:
+        file.write_text(dump_yaml(changed(friend_discount=None, sources=[])))
+
         assert portal("check", str(file)).exit_code == 0
         answer = portal("check", str(file), "--json")
+
         assert json.loads(answer.stdout) == {
             "ok": True,
             "key": MONDAY,
             "problems": [],
             "flaws": [],
+            "gaps": [],
         }
+
+    def test_what_the_portal_leaves_to_others_is_noted_and_no_failure(
+        self, portal: Portal, file: Path
+    ) -> None:
+        result = portal("check", str(file), "--strict")
+        answer = portal("check", str(file), "--json")
+
+        assert result.exit_code == 0
+        assert "Note on friend_discount: The portal does not lower" in result.stderr
+        [gap] = json.loads(answer.stdout)["gaps"]
+        assert gap["path"] == "friend_discount"
 
     def test_a_flaw_is_shown_with_an_example_and_fails_only_if_strict(
         self, portal: Portal, file: Path
@@ -295,6 +310,7 @@ class TestPublish:
         answer = json.loads(result.stdout)
         assert (answer["key"], answer["version"]) == (MONDAY, 2)
         assert (answer["published"], answer["flaws"]) == (True, [])
+        assert [gap["path"] for gap in answer["gaps"]] == ["friend_discount"]
         assert answer["effective_from"] == f"{tomorrow}T00:00:00+00:00"
         assert [change["path"] for change in answer["changes"]] == ["hold.days"]
 

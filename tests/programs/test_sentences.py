@@ -222,6 +222,13 @@ FLAT = bands({"flat_minor": 50_00}, {"flat_minor": 100_00})
             ),
         ),
         (
+            {
+                "window": "month",
+                "accelerator": {"above_minor": 500_00, "multiplier_bps": 20_000},
+            },
+            f"{SHARE} For what lies above $500.00 in a month you earn 2 times as much.",
+        ),
+        (
             {"when": {"sale": "first"}},
             (
                 "You earn 10% of what your customer pays, without tax, on their "
@@ -556,14 +563,12 @@ def rows(base: str = HUBSPOT, /, **more: object) -> dict[str, str]:
                 "budget": {
                     "per": "life",
                     "most_minor": 5_00,
-                    "notify_at_percent": [75, 100],
                 }
             },
             "The most",
             (
                 "We pay you at most $5.00 in all. A commission that would go over "
-                "that is not paid, not even in part. You get a message when 75% and "
-                "100% of it is used."
+                "that is not paid, not even in part."
             ),
         ),
         (
@@ -698,6 +703,21 @@ def test_tiers_in_words() -> None:
         "You must reach Gold within 24 months of joining.",
         "If not, you move to Partner.",
     )
+
+
+def test_points_for_some_deals_only_in_words() -> None:
+    points = {"milli_per_100": {"sourced": 5000}}
+
+    tiering = terms_in_words(with_tiers(metric="points", points=points)).tiering
+
+    assert tiering
+    assert [said for said in tiering.sentences if "points for each" in said] == [
+        (
+            "You get 5 points for each $100.00, without tax, from customers that you "
+            "brought."
+        )
+    ]
+    assert not [said for said in tiering.sentences if "Points count" in said]
 
 
 def test_staying_up_and_ending_in_words() -> None:

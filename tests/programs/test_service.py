@@ -7,10 +7,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent
+from portal.kit.clock import day_start
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
 from portal.programs import queries, service
-from portal.programs.days import start_of
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import dump_json, preset
 from portal.programs.models import Program, ProgramVersion, VersionState
@@ -120,6 +120,21 @@ class TestPublish:
 
         with pytest.raises(service.BooksWouldBreak):
             publish(session, changed(**parts))
+
+    @pytest.mark.parametrize(
+        "part", [{"holdback": {"bps": 1000, "months": 3}}, {"draw": {"minor": 50_00}}]
+    )
+    def test_what_the_close_would_not_do_is_not_promised(
+        self, session: Session, part: dict[str, object]
+    ) -> None:
+        definition = changed(payout=dump_json(preset(MONDAY))["payout"] | part)
+
+        with pytest.raises(service.NotCarriedOut, match="Simulations follow them"):
+            publish(session, definition)
+        with pytest.raises(service.NotCarriedOut):
+            service.examine(session, definition, effective_from=NOW, now=NOW)
+
+        assert session.scalars(select(Program)).all() == []
 
     def test_a_program_keeps_its_key(self, session: Session) -> None:
         program = publish(session, preset(MONDAY)).program
@@ -374,7 +389,7 @@ class TestExamine:
 def test_a_day_begins_at_midnight_where_the_program_is() -> None:
     day = date(2026, 7, 1)
 
-    begins = start_of(day, ZoneInfo("America/New_York"))
+    begins = day_start(day, ZoneInfo("America/New_York"))
 
     assert begins == datetime(2026, 7, 1, 4, tzinfo=UTC)
 

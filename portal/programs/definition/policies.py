@@ -57,7 +57,6 @@ class Budget(Part):
 
     per: Literal["month", "life"]
     most_minor: Annotated[int, Field(gt=0, le=MOST_MINOR)]
-    notify_at_percent: tuple[Annotated[int, Field(ge=1, le=100)], ...] = ()
 
 
 class Clawback(Part):

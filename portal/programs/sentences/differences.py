@@ -208,8 +208,6 @@ def _figure(path: tuple[str, ...], value: int, definition: ProgramDefinition) ->
     if name in _MULTIPLIERS:
         whole, rest = divmod(value, BPS_PER_WHOLE)
         return f"{whole}.{rest:04}".rstrip("0").rstrip(".")
-    if name == "notify_at_percent":
-        return percent(value * _BPS_PER_PERCENT)
     if name.endswith("bps") or "rate_bps_by_tier" in fields:
         return percent(value)
     if "milli_per_100" in fields:

@@ -229,11 +229,6 @@ def budget_sentences(budget: Budget, currency: str) -> list[str]:
     said.append(
         _("A commission that would go over that is not paid, not even in part.")
     )
-    if budget.notify_at_percent:
-        marks = [percent(mark * _BPS_PER_PERCENT) for mark in budget.notify_at_percent]
-        said.append(
-            _("You get a message when %(marks)s of it is used.", marks=all_of(marks))
-        )
     return said
 
 
