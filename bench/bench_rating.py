@@ -2,9 +2,12 @@
 
 .venv/bin/python bench/bench_rating.py [--sales 1000000] [--partners 10000]
 
-The floor reads the same rows in the same order and writes as many result rows of the
-same size with COPY, without rating. The limit is three times the floor. Memory is that
-of this process at its highest; sales of one partner at a time are in it.
+The floor reads the same rows in the same order and writes as many result rows with the
+same columns and a trace of the same size, without rating and without turning traces
+into JSON. Both run in one process beside one of the database. They take turns over the
+same partners, so that a machine that is busy for a while slows both of them; the limit
+is three times the floor in the median of the rounds. Memory is that of this process at
+its highest; the sales of one partner at a time are in it.
 """
 
 import argparse
@@ -13,7 +16,8 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -32,6 +36,7 @@ from portal.programs.documents import preset
 LIMIT = 3.0
 MOST_MB = 500
 LATENCY_LIMIT_MS = 50
+ROUNDS = 10
 TERMS = Terms(definition=preset("monday-affiliate"), number=1)
 CUSTOMERS_EACH = 10
 Row = tuple[int, UUID, str, UUID, int, datetime]
@@ -49,7 +54,10 @@ SELECT n %% %(partners)s, gen_random_uuid(), 'in_' || n,
        1000 + n * 7919 %% 90000, timestamptz '2026-01-01' + n * interval '7 seconds'
 FROM generate_series(1, %(sales)s) AS n
 """
-READ = "SELECT * FROM sold ORDER BY partner, occurred_at, id"
+READ = """
+SELECT * FROM sold WHERE partner >= %(since)s AND partner < %(until)s
+ORDER BY partner, occurred_at, id
+"""
 WRITE = "COPY lines FROM STDIN"
 
 
@@ -72,11 +80,11 @@ def database(sales: int, partners: int) -> Iterator[str]:
             server.stop()
 
 
-def rows(connection: psycopg.Connection[Any]) -> Iterator[Row]:
-    """Stream the sales, partner by partner."""
+def rows(connection: psycopg.Connection[Any], partners: range) -> Iterator[Row]:
+    """Stream the sales of some partners, one after the other."""
     with connection.cursor(name="sold") as cursor:
         cursor.itersize = 5_000
-        cursor.execute(READ)
+        cursor.execute(READ, {"since": partners.start, "until": partners.stop})
         yield from cursor
 
 
@@ -88,19 +96,22 @@ def rated(rows_of_partner: Iterator[Row]) -> list[RatedLine]:
             customer_id=customer,
             currency="USD",
             net_minor=net,
-            occurred_at=occurred_at,
+            # In UTC, as the portal reads every instant.
+            occurred_at=occurred_at.astimezone(UTC),
         )
         for _partner, key, reference, customer, net, occurred_at in rows_of_partner
     ]
     return rate(sales, [], terms=dict.fromkeys({s.customer_id for s in sales}, TERMS))
 
 
-def run(url: str) -> tuple[int, list[float]]:
-    """Rate everything; return how many lines came out, and how long each took."""
+def run(url: str, partners: range) -> tuple[int, list[float]]:
+    """Rate and write; return the number of lines, and how long each partner took."""
     count, latencies = 0, []
     with psycopg.connect(url) as reader, psycopg.connect(url) as writer:
         with writer.cursor().copy(WRITE) as copy:
-            for partner, of_partner in groupby(rows(reader), key=itemgetter(0)):
+            for partner, of_partner in groupby(
+                rows(reader, partners), key=itemgetter(0)
+            ):
                 begun = perf_counter()
                 lines = rated(of_partner)
                 latencies.append(perf_counter() - begun)
@@ -121,11 +132,13 @@ def run(url: str) -> tuple[int, list[float]]:
     return count, latencies
 
 
-def floor(url: str, trace: str) -> None:
+def floor(url: str, partners: range, trace: str) -> None:
     """Read the same rows and write as many, without rating."""
     with psycopg.connect(url) as reader, psycopg.connect(url) as writer:
         with writer.cursor().copy(WRITE) as copy:
-            for partner, key, _reference, customer, net, occurred_at in rows(reader):
+            for partner, key, _reference, customer, net, occurred_at in rows(
+                reader, partners
+            ):
                 copy.write_row(
                     (
                         partner,
@@ -140,6 +153,39 @@ def floor(url: str, trace: str) -> None:
         writer.rollback()
 
 
+@dataclass(slots=True)
+class Measured:
+    """What the rounds came to."""
+
+    lines: int = 0
+    took: list[float] = field(default_factory=list)
+    floors: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+
+
+def measure(url: str, partners: int) -> Measured:
+    """Let the floor and rating take turns over all partners."""
+    with psycopg.connect(url) as connection:
+        some = next(groupby(rows(connection, range(partners)), key=itemgetter(0)))[1]
+        trace = json.dumps(rated(some)[-1].trace)
+    measured = Measured()
+    step = -(-partners // ROUNDS)
+    for since in range(0, partners, step):
+        part = range(since, since + step)
+        begun = perf_counter()
+        floor(url, part, trace)
+        measured.floors.append(perf_counter() - begun)
+        begun = perf_counter()
+        lines, latencies = run(url, part)
+        measured.took.append(perf_counter() - begun)
+        measured.lines += lines
+        measured.latencies += latencies
+        # What was rolled back still fills the disk.
+        with psycopg.connect(url) as connection:
+            connection.execute("TRUNCATE lines")
+    return measured
+
+
 def main() -> None:
     """Print the ratio, the memory and the latency, each against its limit."""
     parser = argparse.ArgumentParser()
@@ -147,26 +193,28 @@ def main() -> None:
     parser.add_argument("--partners", type=int, default=10_000)
     asked = parser.parse_args()
     with database(asked.sales, asked.partners) as url:
-        with psycopg.connect(url) as connection:
-            first = next(groupby(rows(connection), key=itemgetter(0)))[1]
-            trace = json.dumps(rated(first)[-1].trace)
-        begun = perf_counter()
-        count, latencies = run(url)
-        took = perf_counter() - begun
-        begun = perf_counter()
-        floor(url, trace)
-        least = perf_counter() - begun
+        measured = measure(url, asked.partners)
+    ratios = [
+        took / least for took, least in zip(measured.took, measured.floors, strict=True)
+    ]
+    ratio = median(ratios)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    p95 = quantiles(latencies, n=20)[-1] * 1000
-    print(f"{asked.sales:,} sales of {asked.partners:,} partners: {count:,} lines")
-    print(f"rated in {took:.1f} s, floor {least:.1f} s")
-    print(f"ratio {took / least:.2f}, limit {LIMIT:.2f}")
+    p95 = quantiles(measured.latencies, n=20)[-1] * 1000
+    print(
+        f"{asked.sales:,} sales of {asked.partners:,} partners: {measured.lines:,} "
+        f"lines; one process each for rating, the floor and the database"
+    )
+    print(f"rated in {sum(measured.took):.1f} s, floor {sum(measured.floors):.1f} s")
+    print(
+        f"ratio {ratio:.2f} in the median of {len(ratios)} rounds "
+        f"({min(ratios):.2f} to {max(ratios):.2f}), limit {LIMIT:.2f}"
+    )
     print(f"memory {memory:.0f} MB, limit {MOST_MB} MB")
     print(
-        f"one partner again: median {median(latencies) * 1000:.1f} ms, "
+        f"one partner again: median {median(measured.latencies) * 1000:.1f} ms, "
         f"p95 {p95:.1f} ms, limit {LATENCY_LIMIT_MS} ms"
     )
-    if took / least > LIMIT or memory > MOST_MB or p95 > LATENCY_LIMIT_MS:
+    if ratio > LIMIT or memory > MOST_MB or p95 > LATENCY_LIMIT_MS:
         sys.exit("over a limit")
 
 

@@ -17,7 +17,10 @@ ENGINE = Path("portal/commissions/calculation")
 TIERS = Path("portal/tiers")
 TESTS = (
     "tests/commissions/test_calculation.py",
-    "tests/commissions/test_rules_in_depth.py",
+    "tests/commissions/test_rules_pay.py",
+    "tests/commissions/test_rules_choose.py",
+    "tests/commissions/test_rules_limit.py",
+    "tests/commissions/test_rules_mended.py",
     "tests/programs_tables/test_engine_rows.py",
     "tests/programs_tables/test_rows.py",
     "tests/commissions/test_properties.py",
@@ -63,14 +66,14 @@ MUTANTS = (
     Mutant(
         "a refund is rated on its own, not as a difference",
         ENGINE / "rating.py",
-        "return window.paid - before.paid",
-        "return case.scale.rounded(window.exact - before.exact)",
+        "return scale.rounded(exact)",
+        "return before.paid + scale.rounded(exact - before.exact)",
     ),
     Mutant(
         "a window is everybody's, also where it is one customer's",
         ENGINE / "history.py",
-        'owner = str(sale.customer_id) if rule.per == "customer" else ""\n    return',
-        'owner = ""\n    return',
+        "owner = sale.customer_id.int if clause.is_by_customer else 0\n    return",
+        "owner = 0\n    return",
     ),
     Mutant(
         "the duration ends a moment late",
@@ -117,7 +120,7 @@ MUTANTS = (
     Mutant(
         "a refund of an item over budget is paid back",
         ENGINE / "rating.py",
-        "self.refused.add((case.rule.key, change.sale.id))",
+        "self.refused.add(_item(change, case))",
         "pass",
     ),
     Mutant(

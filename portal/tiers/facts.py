@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from uuid import UUID
 
 from portal.programs.definition import DealSource, Trigger
@@ -122,11 +123,11 @@ def in_order(sales: Iterable[SaleFact], refunds: Iterable[RefundFact]) -> list[E
     given twice counts once, and a refund of a sale that is not given is left out.
     What is left of a sale lies between nothing and its net whatever the refunds say.
     """
-    by_id = {sale.id: sale for sale in sales}
+    by_id = {sale.id.int: sale for sale in sales}
     known = {
-        refund.id: (by_id[refund.sale_id], refund)
+        refund.id: (by_id[refund.sale_id.int], refund)
         for refund in refunds
-        if refund.sale_id in by_id
+        if refund.sale_id.int in by_id
     }
     pending: list[tuple[tuple[datetime, bool, str], SaleFact, RefundFact | None]] = [
         ((sale.occurred_at, False, sale.reference), sale, None)
@@ -142,18 +143,19 @@ def in_order(sales: Iterable[SaleFact], refunds: Iterable[RefundFact]) -> list[E
     ]
     refunded: dict[UUID, int] = {}
     events = []
-    for (moment, _, _), sale, refund in sorted(pending, key=lambda item: item[0]):
-        before = 0
+    for (moment, _, _), sale, refund in sorted(pending, key=itemgetter(0)):
+        before, after = 0, sale.net_minor
         if refund is not None:
             before = _left(sale, refunded.get(sale.id, 0))
             refunded[sale.id] = refunded.get(sale.id, 0) + refund.net_minor
+            after = _left(sale, refunded[sale.id])
         events.append(
             Event(
                 sale=sale,
                 refund=refund,
                 moment=moment,
                 left_before_minor=before,
-                left_after_minor=_left(sale, refunded.get(sale.id, 0)),
+                left_after_minor=after,
             )
         )
     return events
@@ -224,8 +226,8 @@ def _left(sale: SaleFact, refunded_minor: int) -> int:
 
 def first_sales(events: Iterable[Event]) -> dict[UUID, SaleFact]:
     """Return each customer's first sale that brought money, by customer."""
-    first: dict[UUID, SaleFact] = {}
+    first: dict[int, SaleFact] = {}
     for event in events:
         if event.refund is None and event.sale.net_minor > 0:
-            first.setdefault(event.sale.customer_id, event.sale)
-    return first
+            first.setdefault(event.sale.customer_id.int, event.sale)
+    return {sale.customer_id: sale for sale in first.values()}

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from math import lcm
 from types import MappingProxyType
 from typing import NamedTuple
-from uuid import UUID
 
 from portal.programs.definition import (
     DealSource,
     Points,
     Requirement,
-    TierLevel,
     TierMetric,
     Tiers,
     Trigger,
@@ -73,12 +71,15 @@ class Meter:
         sold = (event for event in events if event.sale.trigger is Trigger.SALE)
         self._tiers = tiers
         self._limits = _limits(tiers)
+        self._rank = {level.key: rank for rank, level in enumerate(tiers.levels)}
         self._currency = currency
-        self._first = {sale.id for sale in first_sales(sold).values()}
+        # Sales are looked up by the number of their id, here and below: a UUID hashes
+        # and compares itself in Python, which takes longer than all the rest.
+        self._first = {sale.id.int for sale in first_sales(sold).values()}
         self._hundreds = _hundreds(tiers.points, currency)
         self._unit = lcm(*self._hundreds.values())
         self._weights: dict[tuple[str, DealSource, str | None], _Weight] = {}
-        self._left: dict[UUID, int] = {}
+        self._left: dict[int, int] = {}
         self._customers = self._net = self._points = self._sourced = 0
         self._facts: dict[str, int] = {}
         self._read: Mapping[TierMetric, Callable[[], int]] = {
@@ -88,11 +89,12 @@ class Meter:
             TierMetric.POINTS: lambda: self._points // self._unit,
             TierMetric.SOURCED_POINTS: lambda: self._sourced // self._unit,
         }
+        self._read_value = self._read[tiers.metric]
 
     @property
     def value(self) -> int:
         """The metric that decides first."""
-        return self._read[self._tiers.metric]()
+        return self._read_value()
 
     @property
     def reading(self) -> Reading:
@@ -104,30 +106,32 @@ class Meter:
             facts=MappingProxyType(dict(self._facts)),
         )
 
-    def earned(self) -> TierLevel:
-        """Return the level whose conditions hold now."""
+    def earned(self) -> int:
+        """Return the rank of the level whose conditions hold now."""
         if self._limits is not None:
-            return self._tiers.levels[bisect_right(self._limits, self.value)]
-        return level_for(self._tiers, self.value, self._meets)
+            return bisect_right(self._limits, self._read_value())
+        return self._rank[level_for(self._tiers, self.value, self._meets).key]
 
     def take(self, event: Event) -> None:
         """Count a sale, or what a refund took from a sale that still counts."""
         sale = event.sale
         if sale.trigger is not Trigger.SALE:
             return
+        place = sale.id.int
+        change = event.left_after_minor - event.left_before_minor
         if event.refund is None:
-            self._left[sale.id] = 0
-            self._customers += sale.id in self._first
-        elif sale.id not in self._left:
+            self._left[place] = change
+            self._customers += place in self._first
+        elif place in self._left:
+            self._left[place] += change
+        else:
             return
-        change = event.change_minor
-        self._left[sale.id] += change
         self._add(sale, change)
 
     def drop(self, sale: SaleFact) -> None:
         """Count a sale no more that counted until now: its time is over."""
-        left = self._left.pop(sale.id)
-        self._customers -= sale.id in self._first
+        left = self._left.pop(sale.id.int)
+        self._customers -= sale.id.int in self._first
         self._add(sale, -left)
 
     def record(self, fact: str, value: int) -> None:
@@ -140,6 +144,10 @@ class Meter:
         return is_met(need, self._read[need.metric]())
 
     def _add(self, sale: SaleFact, minor: int) -> None:
+        if self._tiers.points is None:
+            if sale.currency == self._currency:
+                self._net += minor
+            return
         weight = self._weight(sale)
         self._net += minor * weight.net
         self._points += minor * weight.points

@@ -23,6 +23,9 @@ class Mover:
         self._rank = {level.key: rank for rank, level in enumerate(tiers.levels)}
         self._earned = 0
         self._at_month_ends: dict[datetime, int] = {}
+        self._rises_at_once = tiers.promote.when == "at_once"
+        self._falls_at_once = tiers.demote.when == "at_once"
+        self._duty = self._rank[tiers.duty.level] if tiers.duty else None
         self._has_missed_duty = False
         self.held = 0
         self.is_over = False
@@ -32,12 +35,7 @@ class Mover:
         """Take note of the earned level, and move if that needs no date."""
         self._earned = earned
         target = self._target(earned)
-        may_move = (
-            self._tiers.promote.when == "at_once"
-            if target > self.held
-            else self._tiers.demote.when == "at_once"
-        )
-        if may_move:
+        if self._rises_at_once if target > self.held else self._falls_at_once:
             self._move(target)
 
     def note_month_end(self, moment: datetime) -> None:
@@ -68,8 +66,8 @@ class Mover:
         Who missed the duty stays at the level that follows from it until it earns
         the level of the duty after all.
         """
-        duty = self._tiers.duty
-        if not self._has_missed_duty or duty is None or duty.move_to is None:
+        duty = self._tiers.duty if self._has_missed_duty else None
+        if duty is None or duty.move_to is None:
             return earned
         return earned if earned >= self._rank[duty.level] else self._rank[duty.move_to]
 
@@ -77,8 +75,7 @@ class Mover:
         if self.is_over:
             return
         self.held = rank
-        duty = self._tiers.duty
-        if duty is not None and rank >= self._rank[duty.level]:
+        if self._duty is not None and rank >= self._duty:
             self._has_missed_duty = False
 
 

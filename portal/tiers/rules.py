@@ -168,8 +168,9 @@ class _Course:
     def happen(self, moment: datetime, act: _Act) -> None:
         """Take one step and note whether it moved the partner."""
         reason = act(moment)
-        if self._level != self._shown:
-            self._shown = self._level
+        level = self._level
+        if level != self._shown:
+            self._shown = level
             self._changes.append(
                 Change(
                     from_at=moment,
@@ -188,7 +189,7 @@ class _Course:
             changes=tuple(_one_for_each_moment(self._tiers, self._changes)),
             at_sale=self._at_sale,
             final=self._standing(),
-            earned=self._meter.earned(),
+            earned=self._tiers.levels[self._meter.earned()],
             reading=self._meter.reading,
             override=self._override,
             is_duty_done=self._is_duty_done,
@@ -263,7 +264,7 @@ class _Course:
         return self._rank[self._override.level] if self._override else self._mover.held
 
     def _settle(self) -> None:
-        self._mover.settle(self._rank[self._meter.earned().key])
+        self._mover.settle(self._meter.earned())
 
     def _standing(self) -> Standing:
         return Standing(level=self._tiers.levels[self._level], value=self._meter.value)
@@ -281,7 +282,7 @@ def _steps(
     steps: list[_Step] = [
         (event.moment, _Kind.EVENT, partial(course.event, event)) for event in events
     ]
-    steps += _drop_outs(course, tiers.window, events, zone)
+    steps += _drop_outs(course, tiers.window, events, zone, until)
     # Of values of one moment the highest counts, in whatever order they are given.
     steps += [
         (fact.at, _Kind.FACT, partial(course.record, fact))
@@ -304,7 +305,11 @@ def _steps(
 
 
 def _drop_outs(
-    course: _Course, window: TierWindow, events: Sequence[Event], zone: ZoneInfo
+    course: _Course,
+    window: TierWindow,
+    events: Sequence[Event],
+    zone: ZoneInfo,
+    until: datetime | None,
 ) -> Iterator[_Step]:
     if window is TierWindow.LIFE:
         return
@@ -320,7 +325,8 @@ def _drop_outs(
             if span is None or moment >= span.ends_at:
                 span = span_of(window.value, moment, zone)
             ends_at = span.ends_at
-        yield ends_at, _Kind.DROP_OUT, partial(course.drop, event.sale)
+        if until is None or ends_at <= until:
+            yield ends_at, _Kind.DROP_OUT, partial(course.drop, event.sale)
 
 
 def _dates(

@@ -4,9 +4,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from portal.commissions.calculation import RefundFact, SaleFact, Terms
+from portal.commissions.calculation import (
+    CustomerFact,
+    RatedLine,
+    RefundFact,
+    SaleFact,
+    Terms,
+    rate,
+)
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import dump_json, preset
+from portal.tiers.facts import ItemFact
 
 
 def key(name: str) -> UUID:
@@ -73,3 +81,35 @@ def terms(
 ) -> dict[UUID, Terms]:
     names = customers or ("c",)
     return {key(name): Terms(definition=program, number=number) for name in names}
+
+
+def item(net_minor: int, **more: Any) -> ItemFact:  # noqa: ANN401 - any part of a line
+    return ItemFact(net_minor=net_minor, **more)
+
+
+def months(count: int, net: int = 10_000, **more: Any) -> list[SaleFact]:  # noqa: ANN401 - any part
+    return [
+        sale(f"m{number:02}", f"2026-{number + 1:02}-10", net, **more)
+        for number in range(count)
+    ]
+
+
+def rated(
+    sales: list[SaleFact],
+    *rules: dict[str, Any],
+    refunds: list[RefundFact] | None = None,
+    customers: dict[str, CustomerFact] | None = None,
+    **parts: Any,  # noqa: ANN401 - any part of a definition
+) -> list[RatedLine]:
+    program = definition(rules=list(rules), **parts)
+    names = {sold.customer_id for sold in sales}
+    return rate(
+        sales,
+        refunds or [],
+        terms={name: Terms(definition=program, number=1) for name in names},
+        customers={key(name): fact for name, fact in (customers or {}).items()},
+    )
+
+
+def amounts(lines: list[RatedLine]) -> list[int]:
+    return [line.amount_minor for line in lines]

@@ -12,7 +12,7 @@ from portal.accounts.permissions import Role
 from portal.attribution import service as attribution
 from portal.commissions import service
 from portal.commissions.models import Commission
-from portal.commissions.queries import of_enrollment
+from portal.commissions.queries import of_enrollments
 from portal.enrollments.models import Enrollment, GateInterval
 from portal.programs.documents import dump_json, preset
 from portal.programs.models import ProgramVersion
@@ -179,14 +179,15 @@ class Story:
     def freeze(self, until: datetime = NOW, label: str = "2026-02") -> list[Commission]:
         return service.freeze(
             self.session,
-            self.enrollment.id,
+            [self.enrollment.id],
             until=until,
             period_label=label,
             now=until,
         )
 
     def lines(self) -> list[Commission]:
-        return list(of_enrollment(self.session, self.enrollment.id))
+        key = self.enrollment.id
+        return of_enrollments(self.session, [key])[key]
 
     def amounts(self) -> list[int]:
         return [line.amount_minor for line in self.lines()]

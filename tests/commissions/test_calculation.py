@@ -18,6 +18,7 @@ from portal.enrollments.rules import Interval
 from portal.kit.money import Rounding
 from portal.programs.definition import Band, BandMode, Gate
 from tests.commissions.facts import (
+    amounts,
     at,
     bands,
     definition,
@@ -29,10 +30,6 @@ from tests.commissions.facts import (
 )
 
 STEPS = bands((0, 500), (5_000_000, 700), (10_000_000, 1_000))
-
-
-def amounts(lines: list[RatedLine]) -> list[int]:
-    return [line.amount_minor for line in lines]
 
 
 def rate_all(
@@ -420,11 +417,11 @@ def test_a_band_of_a_whole_total_is_left_and_entered() -> None:
     moved = scale.change(4_999_999, 5_000_000)
     stayed = scale.change(5_000_000, 5_000_001)
 
-    assert [(part.rate_bps, part.part) for part in moved] == [
+    assert [(part["rate_bps"], part["part"]) for part in moved] == [
         (500, -4_999_999),
         (700, 5_000_000),
     ]
-    assert [(part.rate_bps, part.part) for part in stayed] == [(700, 1)]
+    assert [(part["rate_bps"], part["part"]) for part in stayed] == [(700, 1)]
 
 
 def test_nothing_happened_is_no_line() -> None:

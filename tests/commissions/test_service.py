@@ -275,6 +275,32 @@ class TestRecompute:
         assert len(statements) == 16
         assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
+    def test_several_at_once_come_out_as_one_after_the_other(
+        self,
+        session: Session,
+        count_queries: Callable[[], AbstractContextManager[list[str]]],
+    ) -> None:
+        version = a_version()
+        stories = [Story(session, version) for _ in range(3)]
+        for number, story in enumerate(stories):
+            sold = story.sale(story.credited(), NOW - 40 * DAY, 100_000 * (number + 1))
+            story.refund(sold, NOW - 20 * DAY, 1_000)
+        stories[1].recompute()
+        before = stories[1].lines()
+        keys = [story.enrollment.id for story in stories]
+        session.expire_all()
+
+        with count_queries() as statements:
+            found = service.recompute_all(session, keys, now=NOW)
+
+        assert [found[key].added for key in keys] == [2, 0, 2]
+        assert stories[1].lines() == before
+        assert [story.amounts()[0] for story in stories] == [20_000, 40_000, 60_000]
+        assert all(story.recompute().is_nothing for story in stories)
+        assert len([text for text in statements if text.startswith("SELECT")]) == 12
+        with pytest.raises(NotFound):
+            service.recompute_all(session, [*keys, new_id()], now=NOW)
+
     def test_the_history_of_tiers_is_rebuilt(self, session: Session) -> None:
         story = Story(session)
         customer = story.credited()

@@ -8,6 +8,7 @@ leaves during a prepaid term gives back the months that were not used.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,11 +17,8 @@ from portal.kit.money import Rounding, divide
 from portal.programs.definition import Clawback, ProgramDefinition
 from portal.tiers.facts import CustomerFact, Event, RefundFact, SaleFact
 
-_NOBODY = CustomerFact()
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A step in what is left of a sale.
 
     Attributes:
@@ -42,6 +40,13 @@ class Change:
         """Whether this is the sale itself."""
         return self.refund is None and self.leaves_at is None
 
+    @property
+    def kind(self) -> str:
+        """What a trace calls it."""
+        if self.refund is not None:
+            return "refund"
+        return "sale" if self.leaves_at is None else "left"
+
 
 def changes_of(
     events: Sequence[Event],
@@ -57,21 +62,20 @@ def changes_of(
     """
     course: dict[UUID, _Left] = {}
     for event in _with_departures(events, definition_of, customers):
-        sale, refund = event.sale, event.refund
+        sale = event.sale
         if isinstance(event, _Departure):
-            left = course[sale.id]
+            left = _left_of(sale, course)
             before = left.now
             left.used = sale.net_minor - event.taken_back(sale.net_minor)
             yield Change(sale, None, event.moment, before, left.now)
-        elif refund is None:
-            left = course[sale.id] = _Left(event.left_after_minor, sale.net_minor)
-            yield Change(sale, None, None, 0, left.now)
+        elif event.refund is None:
+            yield Change(sale, None, None, 0, sale.net_minor)
         else:
-            left = course[sale.id]
+            left = _left_of(sale, course)
             before = left.now
             clawback = definition_of(sale).clawback
             left.refund(event.change_minor, counts=_is_taken_back(clawback, event))
-            yield Change(sale, refund, None, before, left.now)
+            yield Change(sale, event.refund, None, before, left.now)
 
 
 @dataclass(slots=True)
@@ -106,6 +110,14 @@ class _Left:
             self.uncounted -= free
             change -= free
         self.kept += change
+
+
+def _left_of(sale: SaleFact, course: dict[UUID, _Left]) -> _Left:
+    """Return what is left of a sale; kept only of sales that something happened to."""
+    known = course.get(sale.id)
+    if known is None:
+        known = course[sale.id] = _Left(sale.net_minor, sale.net_minor)
+    return known
 
 
 def _is_taken_back(clawback: Clawback, event: Event) -> bool:
@@ -157,9 +169,11 @@ def _departures(
     definition_of: Callable[[SaleFact], ProgramDefinition],
     customers: Mapping[UUID, CustomerFact],
 ) -> Iterator[_Departure]:
-    for event in events:
+    gone = {key: one.left_at for key, one in customers.items() if one.left_at}
+    # Nothing is looked up for those whose customers all stayed.
+    for event in events if gone else ():
         sale = event.sale
-        left_at = customers.get(sale.customer_id, _NOBODY).left_at
+        left_at = gone.get(sale.customer_id)
         if event.refund is not None or left_at is None or left_at < sale.occurred_at:
             continue
         definition = definition_of(sale)

@@ -55,7 +55,10 @@ class Outcome(StrEnum):
     @property
     def counts(self) -> bool:
         """Whether the sale is part of its window."""
-        return self in (Outcome.RATED, Outcome.HELD)
+        return self in _COUNTED
+
+
+_COUNTED = frozenset({Outcome.RATED, Outcome.HELD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

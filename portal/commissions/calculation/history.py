@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from portal.commissions.calculation.cases import Case, Tenure, WindowKey
+from portal.commissions.calculation.clauses import NO_RULE, Clause
 from portal.commissions.calculation.counting import counted
 from portal.commissions.calculation.facts import Outcome, Terms
 from portal.commissions.calculation.gates import Verdict, missed_papers, verdict
@@ -14,18 +15,15 @@ from portal.commissions.calculation.matching import (
     is_about,
     month_of_customer,
 )
-from portal.commissions.calculation.scale import UNIT, Scale
+from portal.commissions.calculation.scale import UNIT
 from portal.enrollments.rules import History as GateHistory
 from portal.kit.clock import add_months, month_start
 from portal.programs.definition import (
     Combination,
     Conditions,
     Gate,
-    Hold,
     ProgramDefinition,
     RatingWindow,
-    Rule,
-    TierMoment,
     Trigger,
 )
 from portal.tiers.facts import (
@@ -38,29 +36,8 @@ from portal.tiers.facts import (
 from portal.tiers.rules import Standing, timeline
 from portal.tiers.windows import program_year_of, span_of
 
-NO_RULE = Rule.model_construct(key="none", title="No rule")
-"""Stands where no rule is about a sale, so that the sale is not lost."""
 _NOBODY = CustomerFact()
 _ALL_OPEN = Verdict(outcome=Outcome.RATED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A sale under a rule: what holds for the sale and all its refunds."""
-
-    rule: Rule
-    terms: Terms
-    outcome: Outcome
-    gates: Verdict
-    papers: Gate | None
-    window_key: str
-    window_label: str
-    standing: Standing | None
-    month: int | None
-    earns_until: datetime | None
-    left_at: datetime | None
-    scale: Scale
-    clears_at: datetime | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,15 +64,20 @@ class History:
     customers: Mapping[UUID, CustomerFact]
     tier_inputs: TierInputs
     as_of: datetime | None
-    _first: dict[UUID, SaleFact] = field(init=False)
+    # Here and below by the number of an id: a UUID hashes and compares itself in
+    # Python, which takes longer than the rest of a look-up.
+    _came_under: Mapping[int, Terms] = field(init=False)
+    _first: Mapping[UUID, SaleFact] = field(init=False)
     _standings: dict[int, Mapping[UUID, Standing]] = field(default_factory=dict)
-    _cases: dict[UUID, tuple[Case, ...]] = field(default_factory=dict)
-    _scales: dict[tuple[int, str, str | None], Scale] = field(default_factory=dict)
-    _ends: dict[tuple[datetime, int], datetime] = field(default_factory=dict)
+    _clauses: dict[int, tuple[Clause, ...]] = field(default_factory=dict)
+    _unruled: dict[int, Clause] = field(default_factory=dict)
+    _tenures: dict[tuple[int, int], Tenure] = field(default_factory=dict)
+    _cases: dict[int, tuple[Case, ...]] = field(default_factory=dict)
     _with_papers: tuple[Gate, ...] = field(init=False)
     _lasting: Sequence[Terms] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._came_under = {key.int: terms for key, terms in self.terms.items()}
         # What is paid for a lead or a click is no payment of the customer's.
         self._first = first_sales(
             event for event in self.events if event.sale.trigger is Trigger.SALE
@@ -113,7 +95,7 @@ class History:
         It is the one under which the customer came, unless a later one that was in
         force at the sale governs the sales of all customers.
         """
-        governing = self.terms[sale.customer_id]
+        governing = self._came_under[sale.customer_id.int]
         for version in self._lasting:
             if (
                 version.number > governing.number
@@ -133,79 +115,117 @@ class History:
 
         Never empty: where no rule is about the sale, the one case says so.
         """
-        known = self._cases.get(sale.id)
+        known = self._cases.get(sale.id.int)
         if known is None:
-            known = self._cases[sale.id] = self._chosen(sale)
+            known = self._cases[sale.id.int] = self._chosen(sale)
         return known
 
     def _chosen(self, sale: SaleFact) -> tuple[Case, ...]:
         terms = self.terms_of(sale)
+        tenure, gates = self._tenure(sale, terms), self._verdict(sale)
         about = [
-            self._case(sale, rule, terms)
-            for rule in terms.definition.rules
-            if rule.pays_for is sale.trigger
-            and (rule.when is None or self._is_about(rule, rule.when, sale, terms))
+            self._case(sale, clause, tenure, gates)
+            for clause in self._clauses_of(terms)
+            if clause.rule.pays_for is sale.trigger
+            and (
+                clause.rule.when is None
+                or self._is_about(clause, clause.rule.when, sale, tenure)
+            )
         ]
         if not about:
-            return (self._case(sale, NO_RULE, terms, outcome=Outcome.NO_RULE),)
-        if terms.definition.combine is Combination.SUM:
+            nothing = self._unruled.get(terms.number)
+            if nothing is None:
+                nothing = self._unruled[terms.number] = Clause.of(NO_RULE, terms)
+            return (self._case(sale, nothing, tenure, gates, Outcome.NO_RULE),)
+        combine = terms.definition.combine
+        if len(about) == 1 or combine is Combination.SUM:
             return tuple(about)
         paying = [c for c in about if c.outcome is not Outcome.DURATION_OVER] or about
-        if terms.definition.combine is Combination.FIRST_MATCH:
+        if combine is Combination.FIRST_MATCH:
             return (paying[0],)
         return (max(paying, key=lambda case: _worth(case, sale)),)
 
-    def _is_about(
-        self, rule: Rule, when: Conditions, sale: SaleFact, terms: Terms
-    ) -> bool:
-        first = self._first.get(sale.customer_id, sale)
-        zone = terms.definition.zone
-        standing = self._standing(sale, rule, terms) if when.tiers else None
-        setting = Setting(
-            sale=sale,
-            first_at=first.occurred_at,
-            is_first=first.id == sale.id,
-            tier=standing.level.key if standing else None,
-            customer=self.customers.get(sale.customer_id, _NOBODY),
-            zone=zone,
-        )
-        return is_about(rule, when, setting)
+    def _clauses_of(self, terms: Terms) -> tuple[Clause, ...]:
+        """Return the rules of a version; made once for each version."""
+        known = self._clauses.get(terms.number)
+        if known is None:
+            known = self._clauses[terms.number] = tuple(
+                Clause.of(rule, terms) for rule in terms.definition.rules
+            )
+        return known
 
-    def _case(
-        self, sale: SaleFact, rule: Rule, terms: Terms, outcome: Outcome | None = None
-    ) -> Case:
-        zone = terms.definition.zone
-        first = self._first.get(sale.customer_id, sale).occurred_at
-        gates = self._verdict(sale)
+    def _tenure(self, sale: SaleFact, terms: Terms) -> Tenure:
+        """Return what holds for all sales of a customer; made once for each version."""
+        place = (sale.customer_id.int, terms.number)
+        known = self._tenures.get(place)
+        if known is None:
+            first = self._first.get(sale.customer_id)
+            known = self._new_tenure(first or sale, terms)
+            # Without a sale that brought money, each sale begins for itself.
+            if first is not None:
+                self._tenures[place] = known
+        return known
+
+    def _new_tenure(self, first: SaleFact, terms: Terms) -> Tenure:
         papers = None
         if self._with_papers:
             papers = missed_papers(
-                self._with_papers, self.gate_history, first, zone=zone, as_of=self.as_of
+                self._with_papers,
+                self.gate_history,
+                first.occurred_at,
+                zone=terms.definition.zone,
+                as_of=self.as_of,
             )
-        standing = self._standing(sale, rule, terms) if rule.rate_bps_by_tier else None
-        until = None
-        if rule.duration_months:
-            until = self._until(first, rule.duration_months, zone)
-        clears_at = _clears_at(sale, rule, terms.definition, first)
-        left_at = self.customers.get(sale.customer_id, _NOBODY).left_at
-        if outcome is None:
-            outcome = _outcome(sale, terms, until, gates, papers)
-        if outcome.counts and _leaves_early(sale, rule, terms, left_at, clears_at):
-            outcome = Outcome.LEFT_EARLY
-        label = _window_label(rule, sale, zone)
-        return Case(
-            rule=rule,
-            terms=terms,
-            outcome=outcome,
-            gates=gates,
+        return Tenure(
+            customer=self.customers.get(first.customer_id, _NOBODY),
+            first=first,
             papers=papers,
-            window_key=_window_key(rule, sale, label),
-            window_label=label,
+        )
+
+    def _is_about(
+        self, clause: Clause, when: Conditions, sale: SaleFact, tenure: Tenure
+    ) -> bool:
+        standing = self._standing(sale, clause, tenure) if when.tiers else None
+        setting = Setting(
+            sale=sale,
+            first_at=tenure.first.occurred_at,
+            is_first=tenure.first.id == sale.id,
+            tier=standing.level.key if standing else None,
+            customer=tenure.customer,
+            zone=clause.zone,
+        )
+        return is_about(clause.rule, when, setting)
+
+    def _case(
+        self,
+        sale: SaleFact,
+        clause: Clause,
+        tenure: Tenure,
+        gates: Verdict,
+        outcome: Outcome | None = None,
+    ) -> Case:
+        rule, first_at, standing = clause.rule, tenure.first.occurred_at, None
+        if rule.rate_bps_by_tier:
+            standing = self._standing(sale, clause, tenure)
+        until = earns_until = None
+        if rule.duration_months:
+            until, earns_until = _earns_until(tenure, rule.duration_months, clause)
+        clears_at = _clears_at(sale, clause, first_at)
+        if outcome is None:
+            outcome = _outcome(sale, clause, until, gates, tenure.papers)
+        if clause.must_stay and outcome.counts and _leaves(sale, tenure, clears_at):
+            outcome = Outcome.LEFT_EARLY
+        return Case(
+            clause=clause,
+            tenure=tenure,
+            outcome=outcome,
+            counts=outcome.counts,
+            gates=gates,
+            window=_window(sale, clause),
             standing=standing,
-            month=month_of_customer(first, sale.occurred_at, zone),
-            earns_until=until,
-            left_at=left_at,
-            scale=self._scale(rule, terms, standing),
+            month=month_of_customer(first_at, sale.occurred_at, clause.zone),
+            earns_until=earns_until,
+            scale=clause.scale(standing.level.key if standing else None),
             clears_at=_after_gates(clears_at, outcome, gates),
         )
 
@@ -214,81 +234,74 @@ class History:
             return _ALL_OPEN
         return verdict(self.gates, self.gate_history, sale.occurred_at)
 
-    def _until(self, first: datetime, months: int, zone: ZoneInfo) -> datetime:
-        """Return when sales stop earning; worked out once for each customer."""
-        known = self._ends.get((first, months))
-        if known is None:
-            known = self._ends[first, months] = add_months(first, months, zone)
-        return known
-
-    def _scale(self, rule: Rule, terms: Terms, standing: Standing | None) -> Scale:
-        """Return the scale of a rule; made once for each level."""
-        level = standing.level.key if standing else None
-        place = (terms.number, rule.key, level)
-        known = self._scales.get(place)
-        if known is None:
-            known = self._scales[place] = Scale.of(rule, level)
-        return known
-
-    def _standing(self, sale: SaleFact, rule: Rule, terms: Terms) -> Standing | None:
+    def _standing(
+        self, sale: SaleFact, clause: Clause, tenure: Tenure
+    ) -> Standing | None:
         """Return the level that a rule looks at; none in a program without levels."""
-        known = self._standings.get(terms.number)
+        known = self._standings.get(clause.terms.number)
         if known is None:
-            definition = terms.definition
-            known = self._standings[terms.number] = (
+            definition = clause.terms.definition
+            known = self._standings[clause.terms.number] = (
                 timeline(
                     definition.tiers,
                     self.events,
                     currency=definition.currency,
                     zone=definition.zone,
+                    # No sale depends on what comes after the last event.
+                    until=self.events[-1].moment,
                     inputs=self.tier_inputs,
                 ).at_sale
                 if definition.tiers
                 else {}
             )
-        looked_at = sale
-        if rule.tier_at is TierMoment.FIRST_SALE:
-            looked_at = self._first.get(sale.customer_id, sale)
-        return known.get(looked_at.id)
+        return known.get(tenure.first.id if clause.at_first_sale else sale.id)
 
 
 def _worth(case: Case, sale: SaleFact) -> int:
     """Return what a case pays on the whole sale, to be compared."""
-    if not case.outcome.counts:
+    if not case.counts:
         return -1
-    whole = counted(case.rule.measure, case.rule, sale, sale.net_minor)
+    rule = case.clause.rule
+    whole = case.clause.counted(sale, sale.net_minor)
     picked = None
-    if case.rule.banded_by is not None:
-        picked = counted(case.rule.banded_by, case.rule, sale, sale.net_minor)
+    if rule.banded_by is not None:
+        picked = counted(rule.banded_by, rule, sale, sale.net_minor)
     worth = case.scale.exact(whole, picked=picked)
-    most = [cap.most_minor * UNIT for cap in case.rule.caps]
+    most = [cap.most_minor * UNIT for cap in rule.caps]
     return min([worth, *most])
 
 
-def _window_label(rule: Rule, sale: SaleFact, zone: ZoneInfo) -> str:
-    if rule.window in (RatingWindow.SALE, RatingWindow.ROLLING, RatingWindow.LIFE):
-        return ""
+def _window(sale: SaleFact, clause: Clause) -> WindowKey:
+    number, rule = clause.terms.number, clause.rule
+    if clause.is_by_sale:
+        return WindowKey(number, rule.key, "", sale.id.int)
+    label = ""
     if rule.window is RatingWindow.PROGRAM_YEAR:
         begins = rule.program_year_from or "01-01"
-        return program_year_of(sale.occurred_at, zone, begins).label
-    return span_of(rule.window.value, sale.occurred_at, zone).label
+        label = program_year_of(sale.occurred_at, clause.zone, begins).label
+    elif rule.window is not RatingWindow.LIFE:
+        label = span_of(rule.window.value, sale.occurred_at, clause.zone).label
+    owner = sale.customer_id.int if clause.is_by_customer else 0
+    return WindowKey(number, rule.key, label, owner)
 
 
-def _window_key(rule: Rule, sale: SaleFact, label: str) -> str:
-    if rule.window in (RatingWindow.SALE, RatingWindow.ROLLING):
-        return str(sale.id)
-    owner = str(sale.customer_id) if rule.per == "customer" else ""
-    return f"{label}/{owner}"
+def _earns_until(tenure: Tenure, months: int, clause: Clause) -> tuple[datetime, str]:
+    """Return when sales stop earning; worked out once for each customer."""
+    known = tenure.ends.get(months)
+    if known is None:
+        end = add_months(tenure.first.occurred_at, months, clause.zone)
+        known = tenure.ends[months] = end, end.isoformat()
+    return known
 
 
 def _outcome(
     sale: SaleFact,
-    terms: Terms,
+    clause: Clause,
     until: datetime | None,
     gates: Verdict,
     papers: Gate | None,
 ) -> Outcome:
-    if sale.currency != terms.definition.currency:
+    if sale.currency != clause.currency:
         return Outcome.OTHER_CURRENCY
     if until is not None and sale.occurred_at >= until:
         return Outcome.DURATION_OVER
@@ -297,37 +310,26 @@ def _outcome(
     return gates.outcome
 
 
-def _clears_at(
-    sale: SaleFact, rule: Rule, definition: ProgramDefinition, first: datetime
-) -> datetime:
-    hold: Hold = rule.hold or definition.hold
-    clears_at = sale.occurred_at + timedelta(days=hold.days)
-    if hold.to_month_end:
-        day = clears_at.astimezone(definition.zone).date()
-        following = add_months(month_start(day, definition.zone), 1, definition.zone)
+def _clears_at(sale: SaleFact, clause: Clause, first: datetime) -> datetime:
+    clears_at = sale.occurred_at + clause.waits
+    if clause.hold.to_month_end:
+        day = clears_at.astimezone(clause.zone).date()
+        following = add_months(month_start(day, clause.zone), 1, clause.zone)
         clears_at = following
-    if rule.all_or_nothing_months:
-        stays = add_months(first, rule.all_or_nothing_months, definition.zone)
+    if clause.rule.all_or_nothing_months:
+        stays = add_months(first, clause.rule.all_or_nothing_months, clause.zone)
         clears_at = max(clears_at, stays)
     return clears_at
 
 
-def _leaves_early(
-    sale: SaleFact,
-    rule: Rule,
-    terms: Terms,
-    left_at: datetime | None,
-    clears_at: datetime,
-) -> bool:
-    hold = rule.hold or terms.definition.hold
-    must_stay = hold.while_customer or rule.all_or_nothing_months is not None
-    is_gone = left_at is not None and sale.occurred_at <= left_at < clears_at
-    return must_stay and is_gone
+def _leaves(sale: SaleFact, tenure: Tenure, clears_at: datetime) -> bool:
+    left_at = tenure.customer.left_at
+    return left_at is not None and sale.occurred_at <= left_at < clears_at
 
 
 def _after_gates(
     clears_at: datetime, outcome: Outcome, gates: Verdict
 ) -> datetime | None:
-    if outcome is not Outcome.HELD:
+    if gates.gate is None or outcome is not Outcome.HELD:
         return clears_at
     return max(clears_at, gates.opened_at) if gates.opened_at else None

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
 from portal.commissions.calculation.caps import Caps, month_of
+from portal.commissions.calculation.cases import Case, WindowKey
 from portal.commissions.calculation.changes import Change, changes_of
 from portal.commissions.calculation.counting import counted
 from portal.commissions.calculation.facts import (
@@ -16,11 +17,11 @@ from portal.commissions.calculation.facts import (
     RatedLine,
     Terms,
 )
-from portal.commissions.calculation.history import Case, History
-from portal.commissions.calculation.trace import Figures, trace_of
+from portal.commissions.calculation.history import History
+from portal.commissions.calculation.trace import Figures, Window, trace_of
 from portal.enrollments.rules import History as GateHistory
 from portal.kit.clock import add_months
-from portal.programs.definition import Gate, Measure, RatingWindow, RoundingPer
+from portal.programs.definition import Gate, Measure
 from portal.tiers.facts import (
     CustomerFact,
     Event,
@@ -103,25 +104,6 @@ def rate_in_order(
 
 
 @dataclass(slots=True)
-class _Window:
-    """How far a window has come.
-
-    Attributes:
-        total: Of the rule's measure.
-        picked: Of what picks the band.
-        exact: C before rounding, in parts of `UNIT`.
-        paid: C as it was rounded.
-        year: The sales of the year up to the window's last sale, where a rule asks.
-    """
-
-    total: int = 0
-    picked: int = 0
-    exact: int = 0
-    paid: int = 0
-    year: int | None = None
-
-
-@dataclass(slots=True)
 class _Rolling:
     """What came in over the last months, for a rule that looks back."""
 
@@ -135,39 +117,37 @@ class _Rolling:
 class _Course:
     """How far rating has come, event by event."""
 
-    windows: dict[tuple[int, str, str], _Window] = field(default_factory=dict)
+    windows: dict[WindowKey, Window] = field(default_factory=dict)
     of_sale: dict[tuple[int, str, UUID], int] = field(default_factory=dict)
-    rolling: dict[tuple[str, str], _Rolling] = field(default_factory=dict)
+    rolling: dict[tuple[str, int], _Rolling] = field(default_factory=dict)
     years: dict[tuple[str, str], int] = field(default_factory=dict)
     caps: Caps = field(default_factory=Caps)
     refused: set[tuple[str, UUID]] = field(default_factory=set)
 
     def line(self, change: Change, case: Case) -> RatedLine:
         """Rate one step of a sale under one rule."""
-        place = (case.terms.number, case.rule.key, case.window_key)
-        before = self.windows.get(place) or _Window()
-        refused = (case.rule.key, change.sale.id) in self.refused
-        if refused or not case.outcome.counts:
-            outcome = Outcome.OVER_BUDGET if refused else case.outcome
-            return _line(change, case, _figures(before, before, outcome))
-        window = replace(before)
-        step = self._advance(window, change, case)
-        amount = self._rounded(window, before, change, case)
+        before = self.windows.get(case.window, _UNTOUCHED)
+        if self.refused and _item(change, case) in self.refused:
+            return _line(change, case, _nothing(Outcome.OVER_BUDGET, before))
+        if not case.counts:
+            return _line(change, case, _nothing(case.outcome, before))
+        step, after = self._advanced(before, change, case)
+        amount = after.paid - before.paid
         paid = self._capped(amount, change, case)
         if not self._has_budget(change, case, paid):
-            self.refused.add((case.rule.key, change.sale.id))
+            self.refused.add(_item(change, case))
             self._capped(-amount, change, case)
-            self._rounded(before, window, change, case)
-            self._forget(change, case)
-            return _line(change, case, _figures(before, before, Outcome.OVER_BUDGET))
-        self.windows[place] = window
+            self._forget(before, after, change, case)
+            return _line(change, case, _nothing(Outcome.OVER_BUDGET, before))
+        self.windows[case.window] = after
         return _line(
             change,
             case,
-            _figures(
-                before,
-                window,
-                case.outcome,
+            Figures(
+                outcome=case.outcome,
+                counts=True,
+                before=before,
+                after=after,
                 step=step,
                 paid=paid,
                 over_cap=amount - paid,
@@ -175,45 +155,45 @@ class _Course:
         )
 
     def _capped(self, amount: int, change: Change, case: Case) -> int:
-        if not case.rule.caps:
+        clause = case.clause
+        if not clause.rule.caps:
             return amount
-        return self.caps.let_through(case.rule, change.sale, case.terms, amount)
+        return self.caps.let_through(clause.rule, change.sale, clause.terms, amount)
 
-    def _advance(self, window: _Window, change: Change, case: Case) -> int:
-        """Take a step into its window; return by how much the measure changed."""
-        rule, sale = case.rule, change.sale
-        before = (
-            0 if change.is_sale else counted(rule.measure, rule, sale, change.before)
-        )
-        step = counted(rule.measure, rule, sale, change.after) - before
-        window.total += step
-        picked = None
-        if rule.window is RatingWindow.ROLLING:
-            picked = window.picked = self._rolled(change, case)
-        elif rule.banded_by is not None:
-            other = rule.banded_by
-            was = 0 if change.is_sale else counted(other, rule, sale, change.before)
-            window.picked += counted(other, rule, sale, change.after) - was
-            picked = window.picked
-        year = self._year_to_date(change, case)
-        if change.is_sale:
-            window.year = year
-        window.exact = case.scale.exact(
-            window.total, picked=picked, year_to_date=window.year
-        )
-        return step
+    def _advanced(
+        self, before: Window, change: Change, case: Case
+    ) -> tuple[int, Window]:
+        """Take a step into its window.
+
+        Returns:
+            By how much the measure changed, and the window after.
+        """
+        clause, sale = case.clause, change.sale
+        step = clause.counted(sale, change.after) - clause.counted(sale, change.before)
+        total, picked = before.total + step, None
+        if clause.looks_back:
+            picked = self._rolled(change, case)
+        elif clause.banded_by is not None:
+            other = clause.banded_by
+            was = counted(other, clause.rule, sale, change.before)
+            now = counted(other, clause.rule, sale, change.after)
+            picked = before.picked + now - was
+        year = before.year
+        if clause.rule.accelerator is not None:
+            year = self._year_to_date(before, change, case)
+        exact = case.scale.exact(total, picked=picked, year_to_date=year)
+        paid = self._paid(exact, before, change, case)
+        return step, Window(total, picked or 0, exact, paid, year)
 
     def _rolled(self, change: Change, case: Case) -> int:
         """Return what picks the band: the months up to the sale, itself included."""
-        rule, sale = case.rule, change.sale
+        rule, sale = case.clause.rule, change.sale
         rolling = self.rolling.setdefault(_looks_back(change, case), _Rolling())
         measure: Measure = rule.picks_band_by
         now = counted(measure, rule, sale, change.after)
         if change.is_sale:
             since = add_months(
-                sale.occurred_at,
-                -(rule.rolling_months or 0),
-                case.terms.definition.zone,
+                sale.occurred_at, -(rule.rolling_months or 0), case.clause.zone
             )
             rolling.parts.append((sale.occurred_at, sale.id))
             while rolling.parts[0][0] <= since:
@@ -226,9 +206,13 @@ class _Course:
             rolling.left[sale.id] = now
         return rolling.picked[sale.id]
 
-    def _forget(self, change: Change, case: Case) -> None:
+    def _forget(
+        self, before: Window, after: Window, change: Change, case: Case
+    ) -> None:
         """Take a refused sale out of what later sales look back on."""
         sale = change.sale
+        if case.clause.rounds_sales:
+            self.of_sale[_part(change, case)] -= after.exact - before.exact
         rolling = self.rolling.get(_looks_back(change, case))
         if rolling is not None:
             rolling.parts.pop()
@@ -238,80 +222,69 @@ class _Course:
         if year in self.years:
             self.years[year] -= change.after
 
-    def _year_to_date(self, change: Change, case: Case) -> int | None:
-        """Return the sales of the calendar year so far, where a rule asks for it."""
-        more = case.rule.accelerator
+    def _year_to_date(self, before: Window, change: Change, case: Case) -> int | None:
+        """Return the sales of the calendar year up to the window's last sale.
+
+        None where the rule does not ask for them.
+        """
+        more = case.clause.rule.accelerator
         if more is None or not more.needs_year_to_date_minor:
             return None
         place = _year_of(change, case)
-        step = change.after - (0 if change.is_sale else change.before)
-        self.years[place] = self.years.get(place, 0) + step
-        return self.years[place]
+        self.years[place] = self.years.get(place, 0) + change.after - change.before
+        return self.years[place] if change.is_sale else before.year
 
-    def _rounded(
-        self, window: _Window, before: _Window, change: Change, case: Case
-    ) -> int:
-        """Return what the step comes to in whole minor units.
-
-        Asked the other way round, it takes the step back.
-        """
-        if case.rule.rounding_per is RoundingPer.WINDOW:
-            window.paid = case.scale.rounded(window.exact)
-            return window.paid - before.paid
-        place = (case.terms.number, case.rule.key, change.sale.id)
-        exact = self.of_sale.get(place, 0)
-        paid = case.scale.rounded(exact)
-        self.of_sale[place] = exact + window.exact - before.exact
-        amount = case.scale.rounded(self.of_sale[place]) - paid
-        window.paid = before.paid + amount
-        return amount
+    def _paid(self, exact: int, before: Window, change: Change, case: Case) -> int:
+        """Return what the window comes to in whole minor units."""
+        scale = case.scale
+        if not case.clause.rounds_sales:
+            return scale.rounded(exact)
+        place = _part(change, case)
+        was = self.of_sale.get(place, 0)
+        now = self.of_sale[place] = was + exact - before.exact
+        return before.paid + scale.rounded(now) - scale.rounded(was)
 
     def _has_budget(self, change: Change, case: Case, amount: int) -> bool:
-        definition = case.terms.definition
-        return definition.budget is None or self.caps.spend(
-            definition.budget,
-            month_of(change.sale.occurred_at, definition),
+        budget = case.clause.budget
+        return budget is None or self.caps.spend(
+            budget,
+            month_of(change.sale.occurred_at, case.clause.terms.definition),
             amount,
             is_new=change.is_sale,
         )
 
 
-def _looks_back(change: Change, case: Case) -> tuple[str, str]:
+_UNTOUCHED = Window()
+
+
+def _item(change: Change, case: Case) -> tuple[str, UUID]:
+    return case.clause.rule.key, change.sale.id
+
+
+def _part(change: Change, case: Case) -> tuple[int, str, UUID]:
+    clause = case.clause
+    return clause.terms.number, clause.rule.key, change.sale.id
+
+
+def _looks_back(change: Change, case: Case) -> tuple[str, int]:
     """Return whose last months count together, whatever the version."""
-    rule = case.rule
-    owner = str(change.sale.customer_id) if rule.per == "customer" else ""
-    return rule.key, owner
+    clause = case.clause
+    owner = change.sale.customer_id.int if clause.is_by_customer else 0
+    return clause.rule.key, owner
 
 
 def _year_of(change: Change, case: Case) -> tuple[str, str]:
-    zone = case.terms.definition.zone
-    return case.rule.key, span_of("year", change.sale.occurred_at, zone).label
+    clause = case.clause
+    label = span_of("year", change.sale.occurred_at, clause.zone).label
+    return clause.rule.key, label
 
 
-def _figures(
-    before: _Window,
-    after: _Window,
-    outcome: Outcome,
-    *,
-    step: int = 0,
-    paid: int = 0,
-    over_cap: int = 0,
-) -> Figures:
-    return Figures(
-        outcome=outcome,
-        step=step,
-        total_before=before.total,
-        total_after=after.total,
-        picked=after.picked,
-        commission_before=before.paid,
-        commission_after=after.paid,
-        paid=paid,
-        over_cap=over_cap,
-    )
+def _nothing(outcome: Outcome, window: Window) -> Figures:
+    return Figures(outcome=outcome, counts=False, before=window, after=window)
 
 
 def _line(change: Change, case: Case, figures: Figures) -> RatedLine:
-    sale, refund = change.sale, change.refund
+    sale, refund, clause = change.sale, change.refund, case.clause
     source, kind, occurred_at = f"sale:{sale.id}", Commissioned.EARNED, sale.occurred_at
     if refund is not None:
         source, occurred_at = f"refund:{refund.id}", refund.occurred_at
@@ -319,27 +292,27 @@ def _line(change: Change, case: Case, figures: Figures) -> RatedLine:
     elif change.leaves_at is not None:
         source, occurred_at = f"left:{sale.id}", change.leaves_at
         kind = Commissioned.REVERSAL
-    clears_at: datetime | None = occurred_at
-    if figures.outcome.counts:
-        clears_at = case.clears_at and max(case.clears_at, occurred_at)
     # Where nothing is owed, nothing is waited for.
+    clears_at: datetime | None = occurred_at
+    if figures.counts:
+        clears_at = case.clears_at and max(case.clears_at, occurred_at)
     base = change.after - change.before
-    if sale.currency != case.terms.definition.currency:
+    if sale.currency != clause.currency:
         base = 0
-    elif figures.outcome.counts and case.rule.measure.is_money:
+    elif figures.counts and clause.of_money:
         base = figures.step
     return RatedLine(
-        key=f"{source}/{case.rule.key}",
+        key=f"{source}/{clause.rule.key}",
         kind=kind,
         sale_id=sale.id,
         refund_id=refund.id if refund else None,
         customer_id=sale.customer_id,
-        rule_key=case.rule.key,
-        version_number=case.terms.number,
+        rule_key=clause.rule.key,
+        version_number=clause.terms.number,
         base_minor=base,
         amount_minor=figures.paid,
         over_cap_minor=figures.over_cap,
-        currency=case.terms.definition.currency,
+        currency=clause.currency,
         occurred_at=occurred_at,
         clears_at=clears_at,
         trace=trace_of(

@@ -1,7 +1,10 @@
 """C: the commission of a window, from its totals."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import TypedDict
 
 from portal.kit.money import BPS_PER_WHOLE, Rounding, divide
 from portal.programs.definition import Accelerator, Band, BandMode, Rule
@@ -10,25 +13,21 @@ UNIT = BPS_PER_WHOLE * BPS_PER_WHOLE
 """Exact amounts are counted in these parts of a minor unit: rate times multiplier."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """The part of a change that falls into one band.
-
-    Attributes:
-        from_value: Where the band begins.
-        to_value: Where the next one begins; none for the last.
-        rate_bps: Its rate; none where it pays otherwise.
-        each_minor: What it pays for each item; none where it pays otherwise.
-        flat_minor: What it pays once; none where it pays otherwise.
-        part: How much of the measure, negative when it is taken out.
-    """
+class Slice(TypedDict):
+    """The part of a change that falls into one band, as a trace writes it."""
 
     from_value: int
+    """Where the band begins."""
     to_value: int | None
+    """Where the next one begins; none for the last."""
     rate_bps: int | None
+    """Its rate; none where it pays otherwise."""
     each_minor: int | None
+    """What it pays for each item; none where it pays otherwise."""
     flat_minor: int | None
+    """What it pays once; none where it pays otherwise."""
     part: int
+    """How much of the measure, negative when it is taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +49,7 @@ class Scale:
     accelerator: Accelerator | None = None
     _froms: tuple[int, ...] = field(init=False, repr=False)
     _below: tuple[int, ...] = field(init=False, repr=False)
+    _slices: tuple[Slice, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         froms = tuple(band.from_value for band in self.bands)
@@ -58,6 +58,7 @@ class Scale:
             below.append(self._within(number - 1, froms[number], below, froms))
         object.__setattr__(self, "_froms", froms)
         object.__setattr__(self, "_below", tuple(below))
+        object.__setattr__(self, "_slices", tuple(_slices_of(self.bands)))
 
     @classmethod
     def of(cls, rule: Rule, tier: str | None) -> "Scale":
@@ -138,14 +139,13 @@ class Scale:
         without accelerators. Where a whole total lands in another band, it leaves
         the one and enters the other.
         """
-        if picked is not None:
-            parts = {self.band_at(picked): after - before}
-        elif len(self.bands) == 1:
-            parts = {0: after - before}
-        else:
-            parts = self._parts(after)
-            for number, part in self._parts(before).items():
-                parts[number] = parts.get(number, 0) - part
+        if picked is not None or len(self.bands) == 1:
+            number = 0 if picked is None else self.band_at(picked)
+            part = after - before
+            return [self._slice(number, part)] if part else []
+        parts = self._parts(after)
+        for number, part in self._parts(before).items():
+            parts[number] = parts.get(number, 0) - part
         # What is entered stands last: going down, that is the lowest band.
         order = sorted(parts, reverse=after < before)
         return [self._slice(number, parts[number]) for number in order if parts[number]]
@@ -184,16 +184,20 @@ class Scale:
             number -= 1
 
     def _slice(self, number: int, part: int) -> Slice:
-        band = self.bands[number]
-        above = self._froms[number + 1 : number + 2]
-        return Slice(
-            from_value=band.from_value,
-            to_value=above[0] if above else None,
-            rate_bps=band.rate_bps,
-            each_minor=band.each_minor,
-            flat_minor=band.flat_minor,
-            part=part,
-        )
+        return {**self._slices[number], "part": part}
+
+
+def _slices_of(bands: tuple[Band, ...]) -> Iterator[Slice]:
+    """Yield what a trace says of each band, for a change of nothing."""
+    for band, above in zip_longest(bands, bands[1:]):
+        yield {
+            "from_value": band.from_value,
+            "to_value": None if above is None else above.from_value,
+            "rate_bps": band.rate_bps,
+            "each_minor": band.each_minor,
+            "flat_minor": band.flat_minor,
+            "part": 0,
+        }
 
 
 def _pay(band: Band, part: int) -> int:

@@ -21,6 +21,9 @@ from portal.programs.definition.parts import (
 )
 from portal.programs.definition.tiers import DealSource
 
+NO_RULE_KEY = "none"
+"""The rule of lines that no rule is about; no rule of a program may be called so."""
+
 
 class Trigger(StrEnum):
     """What a rule pays for."""
