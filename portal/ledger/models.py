@@ -80,6 +80,22 @@ class Posting(Base):
         return Money(self.amount_minor, self.currency)
 
 
+class Seal(Base):
+    """The place of an entry in the chain; see `portal.ledger.rules`."""
+
+    __tablename__ = "ledger_seals"
+    __table_args__ = (CheckConstraint("seq > 0", name="place"),)
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """1 for the first; without gaps."""
+    entry_id: Mapped[UUID] = mapped_column(
+        ForeignKey("ledger_journal_entries.id"), unique=True
+    )
+    seal: Mapped[str] = mapped_column(String(64))
+    """SHA-256 in hexadecimal."""
+    sealed_at: Mapped[datetime]
+
+
 class LedgerIsAppendOnly(RuntimeError):
     """A bug: something tried to rewrite the books."""
 
@@ -89,7 +105,7 @@ def _refuse_rewrites(session: Session, _context: object, _instances: object) -> 
     # The database's triggers and grants refuse it too; this says it earlier and
     # with a Python traceback.
     for row in [*session.dirty, *session.deleted]:
-        if isinstance(row, JournalEntry | Posting) and (
+        if isinstance(row, JournalEntry | Posting | Seal) and (
             row in session.deleted or session.is_modified(row)
         ):
             raise LedgerIsAppendOnly(f"{row!r} is already in the books")

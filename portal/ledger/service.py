@@ -24,6 +24,17 @@ class Line:
     program_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """A balanced entry that is about to be booked; see `book`."""
+
+    key: str
+    lines: Sequence[Line]
+    occurred_at: datetime
+    now: datetime
+    description: str = ""
+
+
 def book(
     session: Session,
     key: str,
@@ -42,11 +53,38 @@ def book(
         ValueError: The lines do not add up to zero, or `key` is booked with others.
         CurrencyMismatch: The lines are not all in one currency.
     """
-    existing = session.scalar(
-        select(JournalEntry)
-        .where(JournalEntry.key == key)
-        .options(selectinload(JournalEntry.postings))
+    booking = Booking(
+        key=key,
+        lines=lines,
+        occurred_at=occurred_at,
+        now=now,
+        description=description,
     )
+    return book_all(session, [booking])[0]
+
+
+def book_all(session: Session, bookings: Sequence[Booking]) -> list[JournalEntry]:
+    """Write several entries, each once; see `book`.
+
+    It takes as many statements for many as for one.
+    """
+    known = {
+        entry.key: entry
+        for entry in session.scalars(
+            select(JournalEntry)
+            .where(JournalEntry.key.in_([booking.key for booking in bookings]))
+            .options(selectinload(JournalEntry.postings))
+        )
+    }
+    entries = [_entry(booking, known.get(booking.key)) for booking in bookings]
+    session.add_all(entries)
+    session.flush()  # The unique key must speak now, not at commit.
+    return entries
+
+
+def _entry(booking: Booking, existing: JournalEntry | None) -> JournalEntry:
+    """Return the entry as it is booked already, or a new one."""
+    key, lines = booking.key, booking.lines
     if existing is not None:
         booked = Counter(
             Line(p.account, p.amount, p.partner_id, p.program_id)
@@ -60,9 +98,9 @@ def book(
     entry = JournalEntry(
         id=new_id(),
         key=key,
-        description=description,
-        occurred_at=occurred_at,
-        recorded_at=now,
+        description=booking.description,
+        occurred_at=booking.occurred_at,
+        recorded_at=booking.now,
     )
     entry.postings = [
         Posting(
@@ -74,8 +112,6 @@ def book(
         )
         for line in lines
     ]
-    session.add(entry)
-    session.flush()  # The unique key must speak now, not at commit.
     return entry
 
 

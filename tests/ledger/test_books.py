@@ -15,7 +15,14 @@ from portal.ledger.models import (
     LedgerIsAppendOnly,
     Posting,
 )
-from portal.ledger.service import Line, balance, book, entries_with_prefix
+from portal.ledger.service import (
+    Booking,
+    Line,
+    balance,
+    book,
+    book_all,
+    entries_with_prefix,
+)
 from portal.partners.models import Partner
 from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerFactory
@@ -72,6 +79,22 @@ class TestBooking:
 
         with pytest.raises(ValueError, match="other lines"):
             book(session, "sale:1", sides(partner) * times, occurred_at=NOW, now=NOW)
+
+    def test_several_are_booked_at_once_and_those_that_are_known_stay(
+        self, session: Session, partner: Partner
+    ) -> None:
+        first = book(session, "a", sides(partner), occurred_at=NOW, now=NOW)
+
+        kept, new = book_all(
+            session,
+            [
+                Booking(key=key, lines=sides(partner), occurred_at=NOW, now=NOW)
+                for key in ("a", "b")
+            ],
+        )
+
+        assert kept is first
+        assert (new.key, len(new.postings)) == ("b", 2)
 
     @pytest.mark.parametrize("wrong", [[], [0], [0, 0, 1]])
     def test_what_does_not_balance_is_refused(

@@ -1,0 +1,127 @@
+"""Sealing what is booked, and finding what was changed after it was sealed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from portal.ledger.models import JournalEntry, Seal
+from portal.ledger.rules import FIRST, SealedPosting, seal_of
+
+_BATCH = 1_000
+_TIME_TO_SEAL = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last seal. Kept elsewhere, it proves everything up to its place.
+
+    Attributes:
+        seq: How many entries are sealed.
+        seal: Its hash in hexadecimal.
+    """
+
+    seq: int
+    seal: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.seal}"
+
+
+def head(session: Session) -> Head:
+    """Return the last seal."""
+    last = session.scalar(select(Seal).order_by(Seal.seq.desc()).limit(1))
+    return Head(last.seq, last.seal) if last else Head(0, FIRST)
+
+
+def seal(session: Session, *, now: datetime, limit: int = _BATCH) -> int:
+    """Give booked entries their place in the chain; return how many.
+
+    Bookings do not wait for each other: the chain is made after them, by one worker
+    at a time. Places have no gaps, because a place that is rolled back is taken anew.
+
+    Args:
+        session: The session that holds the open transaction.
+        now: The moment.
+        limit: How many entries one transaction seals.
+    """
+    session.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended("ledger.seal", 0)))
+    )
+    last = head(session)
+    waiting = session.scalars(
+        select(JournalEntry)
+        .outerjoin(Seal, Seal.entry_id == JournalEntry.id)
+        .where(Seal.seq.is_(None))
+        .options(selectinload(JournalEntry.postings))
+        .order_by(JournalEntry.recorded_at, JournalEntry.id)
+        .limit(limit)
+    ).all()
+    for entry in waiting:
+        seq = last.seq + 1
+        last = Head(seq, _seal(last.seal, seq, entry))
+        session.add(Seal(seq=seq, entry_id=entry.id, seal=last.seal, sealed_at=now))
+    return len(waiting)
+
+
+def _seal(before: str, seq: int, entry: JournalEntry) -> str:
+    return seal_of(
+        before,
+        seq=seq,
+        key=entry.key,
+        description=entry.description,
+        occurred_at=entry.occurred_at,
+        recorded_at=entry.recorded_at,
+        postings=[
+            SealedPosting(
+                row.id,
+                row.account.value,
+                row.partner_id,
+                row.program_id,
+                row.amount_minor,
+                row.currency,
+            )
+            for row in entry.postings
+        ],
+    )
+
+
+def broken(session: Session, *, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield each place of the chain that does not hold, and what is wrong there.
+
+    A row that was changed is named once: the chain goes on from the seal that stands.
+    """
+    before, expected = FIRST, 1
+    chain = session.execute(
+        select(Seal, JournalEntry)
+        .outerjoin(JournalEntry, JournalEntry.id == Seal.entry_id)
+        .options(selectinload(JournalEntry.postings))
+        .order_by(Seal.seq)
+        .execution_options(yield_per=_BATCH, populate_existing=True)
+    )
+    for found, row in chain:
+        entry: JournalEntry | None = row  # the outer join may find none
+        if found.seq != expected:
+            yield f"seal {found.seq}", f"should have the place {expected}"
+        elif entry is None:
+            yield f"seal {found.seq}", "is of an entry that is gone"
+        elif _seal(before, found.seq, entry) != found.seal:
+            yield entry.key, f"is not what seal {found.seq} was made of"
+        before, expected = found.seal, found.seq + 1
+    late = session.scalars(
+        select(JournalEntry.key)
+        .outerjoin(Seal, Seal.entry_id == JournalEntry.id)
+        .where(Seal.seq.is_(None), JournalEntry.recorded_at < now - _TIME_TO_SEAL)
+        .order_by(JournalEntry.recorded_at, JournalEntry.id)
+    )
+    for key in late:
+        yield key, "was booked more than an hour ago and is not sealed"
+
+
+def proves(session: Session, kept: Head) -> bool:
+    """Tell whether the chain still runs through a seal that was kept elsewhere."""
+    if kept.seq == 0:
+        return kept.seal == FIRST
+    return session.scalar(select(Seal.seal).where(Seal.seq == kept.seq)) == kept.seal
