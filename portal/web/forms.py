@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, g
 from flask_babel.speaklater import LazyString
@@ -57,6 +58,14 @@ def field_attributes(
 def new_form_id() -> str:
     """Return the id that makes one rendered form count once; field `form_id`."""
     return str(new_id())
+
+
+def form_id_of(formdata: Mapping[str, str]) -> UUID:
+    """Return the id of the rendered form; a fresh one if it carries none."""
+    try:
+        return UUID(formdata.get("form_id", ""))
+    except ValueError:
+        return new_id()
 
 
 def unique_id(prefix: str) -> str:
