@@ -138,9 +138,10 @@ def defer(
     if queueing_lock is None:
         session.execute(_DEFER, values)
         return
-    while not _is_added(session, values):
-        # Workers skip a locked job. If one has just taken it, another must be added.
-        if session.execute(_HOLD, values).first() is not None:
+    # Workers skip a locked job. If one has just taken it, another must be added; if
+    # somebody else has just added it, that one is held.
+    while session.execute(_HOLD, values).first() is None:
+        if _is_added(session, values):
             return
 
 

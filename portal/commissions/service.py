@@ -1,5 +1,5 @@
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,11 @@ from portal.attribution import queries as attribution_queries
 from portal.attribution import service as attribution
 from portal.audit import service as audit
 from portal.commissions import queries
-from portal.commissions.calculation import RatedLine, rate_in_order
+from portal.commissions.calculation import RatedLine, Terms, rate_in_order
 from portal.commissions.models import Commission, CommissionKind
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
+from portal.enrollments.rules import History
 from portal.kit.ids import new_id
 from portal.programs import queries as programs
 from portal.programs.definition import ProgramDefinition
@@ -25,6 +26,8 @@ from portal.programs.rules import looks_at_facts
 from portal.sales.models import Customer
 from portal.tiers import queries as tier_queries
 from portal.tiers import service as tiers
+from portal.tiers.facts import CustomerFact, Event, TierInputs
+from portal.tiers.models import TierChange
 
 TASK = "commissions.recompute"
 
@@ -57,27 +60,81 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
             each other.
         now: The date of adjustments.
     """
-    enrollment = enrollments.get(session, enrollment_id, lock=True)
-    credited = attribution_queries.of_enrollments(session, [enrollment_id])
-    events = tier_queries.events_of(session, [enrollment_id])[enrollment_id]
-    versions = programs.versions_of(session, enrollment.program_id)
-    inputs = tier_queries.inputs_of(
-        session,
-        [enrollment_id],
-        with_facts=any(looks_at_facts(version.definition) for version in versions),
-    )[enrollment_id]
+    return recompute_all(session, [enrollment_id], now=now)[enrollment_id]
+
+
+def recompute_all(
+    session: Session, enrollment_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, Recomputed]:
+    """Do for several enrollments what `recompute` does for one.
+
+    It takes as many statements for many enrollments of a program as for one. All that
+    they sold is in memory meanwhile, so a caller with many passes a few at a time.
+    """
+    members = enrollments.locked(session, enrollment_ids)
+    facts = _Facts.read(session, members)
+    results = {member.id: _recompute(session, member, facts, now) for member in members}
+    session.flush()  # The next recompute or close in this transaction reads the lines.
+    return results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """All that decides the lines of some enrollments, and what is kept of them."""
+
+    terms: Mapping[UUID | None, Mapping[UUID, Terms]]
+    events: Mapping[UUID, Sequence[Event]]
+    versions: Mapping[UUID, Sequence[ProgramVersion]]
+    inputs: Mapping[UUID, TierInputs]
+    histories: Mapping[UUID, History]
+    customers: Mapping[UUID, Mapping[UUID, CustomerFact]]
+    lines: Mapping[UUID, Sequence[Commission]]
+    tiers: Mapping[UUID, Sequence[TierChange]]
+
+    @classmethod
+    def read(cls, session: Session, members: Sequence[Enrollment]) -> "_Facts":
+        """Read everything. The caller holds the enrollments, so nobody else writes."""
+        keys = [member.id for member in members]
+        terms: dict[UUID | None, dict[UUID, Terms]] = defaultdict(dict)
+        for row in attribution_queries.of_enrollments(session, keys):
+            terms[row.enrollment_id][row.customer_id] = queries.terms_of(row.version)
+        versions = {
+            program_id: programs.versions_of(session, program_id)
+            for program_id in sorted({member.program_id for member in members})
+        }
+        known = [one.definition for found in versions.values() for one in found]
+        return cls(
+            terms=terms,
+            events=tier_queries.events_of(session, keys),
+            versions=versions,
+            inputs=tier_queries.inputs_of(
+                session, keys, with_facts=any(map(looks_at_facts, known))
+            ),
+            histories=enrollments.histories_of(session, members),
+            customers=tier_queries.customers_of(session, keys),
+            lines=queries.of_enrollments(session, keys),
+            tiers=tier_queries.histories(session, keys),
+        )
+
+
+def _recompute(
+    session: Session, enrollment: Enrollment, facts: _Facts, now: datetime
+) -> Recomputed:
+    key = enrollment.id
+    events, inputs = facts.events[key], facts.inputs[key]
+    versions = facts.versions[enrollment.program_id]
     lines = rate_in_order(
         events,
-        terms={row.customer_id: queries.terms_of(row.version) for row in credited},
+        terms=facts.terms[key],
         later=[queries.terms_of(version) for version in versions],
         gates=enrollment.version.definition.gates,
-        gate_history=enrollments.history(session, enrollment),
-        customers=tier_queries.customers_of(session, [enrollment_id])[enrollment_id],
+        gate_history=facts.histories[key],
+        customers=facts.customers[key],
         tier_inputs=inputs,
         as_of=now,
     )
     kept: dict[str, list[Commission]] = defaultdict(list)
-    for row in queries.of_enrollment(session, enrollment_id):
+    for row in facts.lines[key]:
         kept[row.settles].append(row)
     settlement = _Settlement(
         session,
@@ -97,8 +154,8 @@ def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomp
         events=events,
         now=now,
         inputs=inputs,
+        kept=facts.tiers[key],
     )
-    session.flush()  # The next recompute or close in this transaction reads the lines.
     return settlement.result
 
 
@@ -137,29 +194,29 @@ def customer_changed(
 
 def freeze(
     session: Session,
-    enrollment_id: UUID,
+    enrollment_ids: Sequence[UUID],
     *,
     until: datetime,
     period_label: str,
     now: datetime,
 ) -> list[Commission]:
-    """Freeze the lines that cleared before `until` for a statement.
+    """Freeze the lines that cleared before `until` for statements.
 
     Args:
         session: The session that holds the open transaction.
-        enrollment_id: Whose lines; locked here, so that no recompute runs meanwhile.
+        enrollment_ids: Whose lines; locked here, so that no recompute runs meanwhile.
         until: The end of the period.
         period_label: The period, `YYYY-MM`.
         now: When they are frozen.
 
     Returns:
-        The lines, in the order of the statement. None of them can change any more.
+        The lines, in the order of the statements. None of them can change any more.
     """
-    enrollments.get(session, enrollment_id, lock=True)
+    enrollments.locked(session, enrollment_ids)
     rows = session.scalars(
         update(Commission)
         .where(
-            Commission.enrollment_id == enrollment_id,
+            Commission.enrollment_id.in_(enrollment_ids),
             Commission.frozen_at.is_(None),
             Commission.clears_at < until,
         )

@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
@@ -110,23 +110,29 @@ def stripe_subscription_of(
 
     A charge or refund does not name its invoice; it is known by its payment.
     """
-    marked = rules.is_marked(stripe_object)
     named = rules.subscription_id_of(stripe_object)
-    if named is not None and (marked or by_stripe_subscription(session, named)):
+    if named is not None and rules.is_marked(stripe_object):
         return named
     payments = [
         stripe_object[name]
         for name in ("id", "charge", "payment_intent")
         if isinstance(stripe_object.get(name), str)
     ]
-    if not payments:
+    ways = []
+    if named is not None:
+        known = FeeSubscription.stripe_subscription_id == named
+        ways.append(select(FeeSubscription.stripe_subscription_id).where(known))
+    if payments:
+        paid = FeeInvoice.payment_ids.has_any(array(payments))
+        ways.append(
+            select(FeeSubscription.stripe_subscription_id)
+            .join(FeeInvoice, FeeInvoice.subscription_id == FeeSubscription.id)
+            .where(paid)
+        )
+    if not ways:
         return None
-    return session.scalar(
-        select(FeeSubscription.stripe_subscription_id)
-        .join(FeeInvoice, FeeInvoice.subscription_id == FeeSubscription.id)
-        .where(FeeInvoice.payment_ids.has_any(array(payments)))
-        .limit(1)
-    )
+    found = {key for key in session.scalars(union_all(*ways)) if key}
+    return named if named in found else min(found, default=None)
 
 
 def for_staff(

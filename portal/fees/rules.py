@@ -184,6 +184,8 @@ def plan_gate(
         return GatePlan(None, None)
     last = max(kept, key=lambda invoice: (invoice.period_end, invoice.id))
     until = last.period_end + grace
+    if subscription.status is FeeStatus.ACTIVE and subscription.cancel_at_period_end:
+        until = last.period_end  # No renewal follows that could fail.
     if subscription.status is FeeStatus.CANCELED:
         ended = subscription.ended_at or last.period_end
         until = min(until, ended)

@@ -306,6 +306,7 @@ def _follow_gate(
                 until=plan.met_until,
                 note=f"paid until {plan.met_until:%Y-%m-%d}",
                 in_grace=facts.status is FeeStatus.PAST_DUE,
+                renews=not facts.cancel_at_period_end,
             )
     gates.reevaluate(session, enrollment, now=now)
 

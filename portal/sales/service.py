@@ -6,6 +6,7 @@ the rows come out the same.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id, parse_public_id
@@ -39,7 +41,13 @@ from portal.sales.models import (
     SaleReference,
 )
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('sales:' || :key, 0))")
+_LOCK = text(
+    """
+    SELECT pg_advisory_xact_lock(hashtextextended('sales:' || key, 0))
+    FROM unnest(CAST(:keys AS text[])) AS key
+    """
+)
+"""Takes one lock after the other, in the order of the array."""
 
 
 class OtherCurrency(Conflict):
@@ -54,8 +62,9 @@ def lock(session: Session, external_ids: Iterable[str]) -> None:
     Without it, a refund that finds no sale and a sale that finds no waiting refund
     could be written at the same moment, and never meet.
     """
-    for key in sorted(set(external_ids)):
-        session.execute(_LOCK, {"key": key})
+    keys = sorted(set(external_ids))
+    if keys:
+        session.execute(_LOCK, {"keys": keys})
 
 
 def record_customer(
@@ -87,25 +96,24 @@ def record_customer(
             address on an invoice is often empty.
     """
     click_id = _click_id(click_reference)
-    statement = insert(Customer).values(
-        id=new_id(),
-        external_id=external_id,
-        email=email,
-        name=name,
-        described_at=described_at,
-        click_reference=click_reference if click_id else None,
-        click_id=click_id,
-        click_told_at=(click_told_at or seen_at) if click_id else None,
-        first_seen_at=seen_at,
-        country=country,
-        country_told_at=(described_at or seen_at) if country else None,
-    )
-    changes = _merged(statement.excluded)
+    told = {
+        "id": new_id(),
+        "external_id": external_id,
+        "email": email,
+        "name": name,
+        "described_at": described_at,
+        "click_reference": click_reference if click_id else None,
+        "click_id": click_id,
+        "click_told_at": (click_told_at or seen_at) if click_id else None,
+        "first_seen_at": seen_at,
+        "country": country,
+        "country_told_at": (described_at or seen_at) if country else None,
+    }
     return session.scalars(
-        statement.on_conflict_do_update(
-            index_elements=[Customer.external_id], set_=changes
-        ).returning(Customer),
-        execution_options={"populate_existing": True},
+        _told(),
+        told,
+        # Every call writes every column, so that they share one statement.
+        execution_options={"populate_existing": True, "render_nulls": True},
     ).one()
 
 
@@ -134,15 +142,20 @@ def record_subscription(
         ended_at=ended_at,
     )
     known, told = CustomerSubscription, statement.excluded
-    session.execute(
+    has_begun_now = known.has_begun | told.has_begun
+    ended_at_now = func.greatest(known.ended_at, told.ended_at)
+    written = session.scalar(
         statement.on_conflict_do_update(
             index_elements=[known.external_id],
-            set_={
-                "has_begun": known.has_begun | told.has_begun,
-                "ended_at": func.greatest(known.ended_at, told.ended_at),
-            },
-        )
+            set_={"has_begun": has_begun_now, "ended_at": ended_at_now},
+            where=or_(
+                known.has_begun != has_begun_now,
+                known.ended_at.is_distinct_from(ended_at_now),
+            ),
+        ).returning(known.external_id)
     )
+    if written is None:
+        return  # Nothing new: whoever wrote the row has worked it out.
     all_ended = func.bool_and(known.ended_at.is_not(None))
     left_at = (
         select(case((all_ended, func.max(known.ended_at))))
@@ -193,7 +206,7 @@ def record_sale(
     Returns:
         The sale, and whether it is new.
     """
-    inserted = session.execute(
+    sale = session.scalar(
         insert(Sale)
         .values(
             id=new_id(),
@@ -210,12 +223,14 @@ def record_sale(
             country=country,
         )
         .on_conflict_do_nothing(index_elements=[Sale.external_id])
-        .returning(Sale.id)
-    ).one_or_none()
-    sale = session.scalars(select(Sale).where(Sale.external_id == external_id)).one()
-    if inserted is not None and lines:
+        .returning(Sale)
+    )
+    if sale is None:
+        known = select(Sale).where(Sale.external_id == external_id)
+        return session.scalars(known).one(), False
+    if lines:
         _add_lines(session, sale.id, lines)
-    return sale, inserted is not None
+    return sale, True
 
 
 def _add_lines(session: Session, sale_id: UUID, lines: Sequence[LineFacts]) -> None:
@@ -243,14 +258,13 @@ def add_references(
     """Note which objects of the provider lead to a sale."""
     if references:
         session.execute(
-            insert(SaleReference)
-            .values(
-                [
-                    {"external_id": key, "kind": kind, "sale_id": sale_id}
-                    for key, kind in references.items()
-                ]
-            )
-            .on_conflict_do_nothing(index_elements=[SaleReference.external_id])
+            insert(SaleReference).on_conflict_do_nothing(
+                index_elements=[SaleReference.external_id]
+            ),
+            [
+                {"external_id": key, "kind": kind, "sale_id": sale_id}
+                for key, kind in references.items()
+            ],
         )
 
 
@@ -264,9 +278,10 @@ def note_other_payments(
     ]
     if rows:
         session.execute(
-            insert(OtherPayment)
-            .values(rows)
-            .on_conflict_do_nothing(index_elements=[OtherPayment.external_id])
+            insert(OtherPayment).on_conflict_do_nothing(
+                index_elements=[OtherPayment.external_id]
+            ),
+            rows,
         )
 
 
@@ -332,6 +347,15 @@ def _click_id(reference: str | None) -> UUID | None:
         return parse_public_id("clk", reference or "")
     except ValueError:
         return None
+
+
+@cache
+def _told() -> ReturningInsert[Customer]:
+    """Return the statement that takes in a customer; it is long to put together."""
+    statement = insert(Customer)
+    return statement.on_conflict_do_update(
+        index_elements=[Customer.external_id], set_=_merged(statement.excluded)
+    ).returning(Customer)
 
 
 def _merged(new: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> dict[str, Any]:

@@ -271,7 +271,7 @@ class Statement(Base):
 
 
 class StatementLine(Base):
-    """One commission or payout on a statement, with the reason as it read then."""
+    """One commission, payout or adjustment on a statement, with its reason then."""
 
     __tablename__ = "statement_lines"
     __table_args__ = (
@@ -280,7 +280,11 @@ class StatementLine(Base):
             "(kind = 'payout') = (posting_id IS NOT NULL)", name="payout_is_posted"
         ),
         CheckConstraint(
-            "(kind = 'payout') = (commission_id IS NULL)", name="rest_is_commission"
+            "num_nonnulls(commission_id, posting_id, adjustment_id) = 1",
+            name="one_source",
+        ),
+        CheckConstraint(
+            "adjustment_id IS NULL OR kind = 'adjustment'", name="adjusts_by_hand"
         ),
     )
 
@@ -296,9 +300,13 @@ class StatementLine(Base):
         ForeignKey("ledger_postings.id"), unique=True
     )
     """The posting of a payout, on `partner_payable`."""
+    adjustment_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("adjustments.id"), unique=True
+    )
+    """What somebody adjusted by hand."""
     occurred_at: Mapped[datetime]
     customer: Mapped[str]
-    """Stripe's id and the masked name; empty for a payout."""
+    """Stripe's id and the masked name; empty where no customer is behind it."""
     what: Mapped[str]
     why: Mapped[str]
     trace: Mapped[dict[str, Any]]
@@ -308,5 +316,5 @@ class StatementLine(Base):
 
     @property
     def commission_public_id(self) -> str:
-        """The id of the commission that people see; empty for a payout."""
+        """The id of the commission that people see; empty where there is none."""
         return public_id("com", self.commission_id) if self.commission_id else ""

@@ -73,6 +73,52 @@ LINES = (
 )
 
 
+def test_all_locks_are_taken_in_one_statement(
+    session: Session, count_queries: Callable[[], AbstractContextManager[list[str]]]
+) -> None:
+    held = (
+        select(func.count())
+        .select_from(text("pg_locks"))
+        .where(text("locktype = 'advisory' AND pid = pg_backend_pid()"))
+    )
+    before = session.scalar(held) or 0
+
+    with count_queries() as statements:
+        service.lock(session, ["in_2", "in_1", "in_2", "ch_1"])
+        service.lock(session, [])
+
+    assert len(statements) == 1
+    assert session.scalar(held) == before + 3
+
+
+def test_a_subscription_that_brings_nothing_new_changes_nothing(
+    session: Session, count_queries: Callable[[], AbstractContextManager[list[str]]]
+) -> None:
+    ended = NOW - 3 * DAY
+    customer = service.record_customer(session, external_id="cus_9", seen_at=NOW)
+
+    def told(*, has_begun: bool, ended_at: datetime | None = None) -> int:
+        with count_queries() as statements:
+            service.record_subscription(
+                session,
+                customer=customer,
+                external_id="sub_9",
+                has_begun=has_begun,
+                ended_at=ended_at,
+            )
+        return len(statements)
+
+    assert told(has_begun=False) == 2
+    assert told(has_begun=True, ended_at=ended) == 2
+    assert customer.left_at == ended
+    assert told(has_begun=True) == 1
+    assert told(has_begun=False, ended_at=ended - DAY) == 1
+    assert customer.left_at == ended
+    later = ended + DAY
+    assert told(has_begun=True, ended_at=later) == 2
+    assert customer.left_at == later
+
+
 def test_a_sale_has_the_lines_it_was_recorded_with(
     session: Session, count_queries: Callable[[], AbstractContextManager[list[str]]]
 ) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
+from portal.ledger import sealing
 from portal.ledger.models import JournalEntry, Posting
 from portal.partners.models import Partner
 from portal.statements import queries, service
@@ -79,6 +80,7 @@ def close(
         service.close_chunk(session, period.id, chunk.number)
     service.finish_close(session, period.id, now=now or period.ends_at)
     settle(session)
+    sealing.seal(session, now=now or period.ends_at)
     issued = queries.of_period(session, period.id)
     return [queries.get(session, row.id).statement for row in issued]
 

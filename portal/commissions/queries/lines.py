@@ -160,13 +160,19 @@ def of_partner(
     ).all()
 
 
-def of_enrollment(session: Session, enrollment_id: UUID) -> Sequence[Commission]:
-    """Return all lines of an enrollment, without anything around them."""
-    return session.scalars(
+def of_enrollments(
+    session: Session, enrollment_ids: Sequence[UUID]
+) -> dict[UUID, list[Commission]]:
+    """Return all lines of each enrollment, without anything around them."""
+    found: dict[UUID, list[Commission]] = {key: [] for key in enrollment_ids}
+    rows = session.scalars(
         select(Commission)
-        .where(Commission.enrollment_id == enrollment_id)
+        .where(Commission.enrollment_id.in_(enrollment_ids))
         .order_by(Commission.occurred_at, Commission.id)
-    ).all()
+    )
+    for row in rows:
+        found[row.enrollment_id].append(row)
+    return found
 
 
 def of_sale(

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from flask import current_app
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal.accounts import service as accounts
 from portal.accounts.models import User
+from portal.agreements import queries as agreement_queries
+from portal.agreements import service as agreements
 from portal.applications import queries as application_queries
 from portal.applications import service as applications
 from portal.applications.models import Application
@@ -19,7 +22,6 @@ from portal.certification.bank import install, shipped
 from portal.demo.story import cast
 from portal.demo.story.cast import Applicant, Cast, StaffMember
 from portal.demo.story.stage import Stage, StoryBroken
-from portal.enrollments import queries as enrollment_queries
 from portal.enrollments import service as enrollments
 from portal.enrollments.models import Enrollment
 from portal.extensions import db
@@ -41,6 +43,7 @@ from portal.stripe_sandbox.cards import TypedCard, card_of
 EXAM = "solutions-partner"
 _UNDO_SECONDS = 30
 _ADDRESS = "203.0.113."
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
 """A network that RFC 5737 keeps for examples."""
 
 
@@ -266,11 +269,19 @@ def invite_team(stage: Stage, who: Cast, member: StaffMember, now: datetime) -> 
 def accept_agreement(stage: Stage, who: Cast, now: datetime) -> None:
     """Accept the program's agreement."""
     with stage.acting(who.email) as (session, owner):
-        enrollments.accept_agreement(
+        enrollment = enrollment_of(session, who, lock=True)
+        standing = agreement_queries.standing(session, enrollment, now=now)
+        if standing is None or standing.to_sign is None:
+            raise StoryBroken(f"{who.email} has no agreement to sign")
+        agreements.sign(
             session,
-            enrollment_of(session, who, lock=True),
+            enrollment,
             user=owner,
-            remote_address=f"{_ADDRESS}{stage.rng.randint(1, 254)}",
+            sha256=standing.to_sign.sha256,
+            origin=agreements.Origin(
+                f"{_ADDRESS}{stage.rng.randint(1, 254)}", _BROWSER, owner.locale
+            ),
+            issuer_name=current_app.config["ORG_NAME"],
             now=now,
         )
 
@@ -368,15 +379,21 @@ def enrollment_of(session: Session, who: Cast, *, lock: bool = False) -> Enrollm
     Raises:
         StoryBroken: There is none.
     """
-    found = session.scalar(
-        select(Enrollment.id)
-        .join(Partner, Partner.id == Enrollment.partner_id)
+    query = (
+        select(Enrollment)
+        .join(Enrollment.partner)
         .join(Program, Program.id == Enrollment.program_id)
         .where(Partner.name == who.company, Program.key == who.program)
+        .options(contains_eager(Enrollment.partner), joinedload(Enrollment.version))
     )
+    if lock:
+        query = query.with_for_update(of=Enrollment).execution_options(
+            populate_existing=True
+        )
+    found = session.scalar(query)
     if found is None:
         raise StoryBroken(f"{who.company} is not in {who.program}.")
-    return enrollment_queries.get(session, found, lock=lock)
+    return found
 
 
 def has_gate(who: Cast, kind: GateKind) -> bool:

@@ -22,6 +22,7 @@ from portal.enrollments.models import Enrollment
 from portal.extensions import db
 from portal.kit.clock import add_months
 from portal.kit.db import transaction
+from portal.ledger import sealing
 from portal.mail.models import MailStatus, OutboxEmail
 from portal.payouts.verify import verify
 from portal.programs.definition import GateKind
@@ -245,9 +246,11 @@ class DemoStory:
         """Bring everything up to now."""
         now = self.stage.dates.now
         with transaction(db.session()) as session:
-            for key in session.scalars(select(Enrollment.id).order_by(Enrollment.id)):
-                commissions.recompute(session, key, now=now)
+            keys = session.scalars(select(Enrollment.id)).all()
+            commissions.recompute_all(session, keys, now=now)
             statements.ensure_all_periods(session, now)
+            while sealing.seal(session, now=now):
+                pass  # a batch at a time
             waiting = session.scalars(
                 select(OutboxEmail).where(
                     OutboxEmail.status == MailStatus.QUEUED,

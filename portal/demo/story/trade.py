@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from portal.demo.shop import PLANS
 from portal.demo.story import cast
 from portal.demo.story.cast import Cast
@@ -14,7 +17,6 @@ from portal.extensions import db
 from portal.kit.db import transaction
 from portal.tracking import service as tracking
 from portal.tracking.models import ReferralLink
-from portal.tracking.queries import first_link
 from portal.tracking.rules import Visit
 
 _CHURN_PERCENT = 35
@@ -96,7 +98,7 @@ class Market:
         def come(now: datetime) -> None:
             del now
             with transaction(db.session()) as session:
-                link = first_link(session, enrollment_of(session, partner).id)
+                link = _link_of(session, partner)
                 if link is not None:
                     for moment in moments:
                         if moment >= link.created_at:
@@ -157,10 +159,19 @@ def make_link(stage: Stage, who: Cast, now: datetime) -> None:
 def visit(stage: Stage, partner: Cast, now: datetime) -> str:
     """Follow a partner's link; return the click as the shop learns of it."""
     with transaction(db.session()) as session:
-        link = first_link(session, enrollment_of(session, partner).id)
+        link = _link_of(session, partner)
         if link is None:
             raise StoryBroken(f"{partner.company} has no link yet.")
         return _record(stage, link, partner, now, Visit.OPENED)
+
+
+def _link_of(session: Session, partner: Cast) -> ReferralLink | None:
+    """Return a partner's link by its code, as a visitor comes to it."""
+    return session.scalar(
+        select(ReferralLink).where(
+            ReferralLink.code == partner.code, ReferralLink.disabled_at.is_(None)
+        )
+    )
 
 
 def _record(

@@ -36,7 +36,7 @@ def _rows(statement: Statement) -> Iterator[SummaryRow]:
     parts = (
         ("Commissions earned", LineKind.EARNED, totals.earned),
         ("Reversals", LineKind.REVERSAL, totals.reversals),
-        ("Adjustments to earlier statements", LineKind.ADJUSTMENT, totals.adjustments),
+        ("Adjustments", LineKind.ADJUSTMENT, totals.adjustments),
         ("Payments made to you", LineKind.PAYOUT, -totals.payouts),
     )
     for label, kind, minor in parts:

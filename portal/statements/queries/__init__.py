@@ -3,6 +3,7 @@
 from portal.statements.queries.contents import (
     PAYOUT_KEYS,
     PaymentMade,
+    adjustments_waiting,
     payouts_made,
     payouts_waiting,
     projected,
@@ -22,6 +23,7 @@ from portal.statements.queries.issued import (
     of_period,
     openings,
     page,
+    stating,
     years_of_partner,
 )
 from portal.statements.queries.periods import (
@@ -45,6 +47,7 @@ __all__ = [
     "PeriodView",
     "SoFar",
     "StatementView",
+    "adjustments_waiting",
     "by_sha256",
     "chunks",
     "closings_in",
@@ -65,6 +68,7 @@ __all__ = [
     "periods_of",
     "projected",
     "so_far",
+    "stating",
     "unclosed_before",
     "unfrozen",
     "with_sources",

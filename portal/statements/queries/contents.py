@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, case, func, literal, select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.adjustments.models import Adjustment, AdjustmentStatus
 from portal.commissions.models import Commission, CommissionKind
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.statements.models import Period, StatementLine
@@ -83,14 +84,46 @@ def unfrozen(
     ).all()
 
 
-def with_sources(session: Session, ids: Sequence[UUID]) -> Sequence[Commission]:
-    """Return commissions with their customer, sale and refund, oldest first."""
-    return session.scalars(
+def with_sources(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Commission]]:
+    """Return commissions by enrollment with what they are about, oldest first."""
+    # One array: there may be more lines than a statement takes parameters.
+    wanted = any_(literal(list(ids), ARRAY(Uuid)))
+    found: dict[UUID, list[Commission]] = {}
+    for row in session.scalars(
         select(Commission)
-        .where(Commission.id.in_(ids))
+        .where(Commission.id == wanted)
         .options(*_SOURCES)
         .order_by(Commission.occurred_at, Commission.id)
-    ).all()
+    ):
+        found.setdefault(row.enrollment_id, []).append(row)
+    return found
+
+
+def adjustments_waiting(
+    session: Session, enrollment_ids: Sequence[UUID], until: datetime | None = None
+) -> dict[UUID, list[Adjustment]]:
+    """Return what was approved and is on no statement, by enrollment, oldest first.
+
+    A close passes the moment at which it began: what is approved while it runs is for
+    the next one, in whatever order its chunks are handled.
+    """
+    query = (
+        select(Adjustment)
+        .outerjoin(StatementLine, StatementLine.adjustment_id == Adjustment.id)
+        .where(
+            Adjustment.enrollment_id.in_(enrollment_ids),
+            Adjustment.status == AdjustmentStatus.APPROVED,
+            StatementLine.id.is_(None),
+        )
+        .order_by(Adjustment.decided_at, Adjustment.id)
+    )
+    if until is not None:
+        query = query.where(Adjustment.decided_at <= until)
+    rows = session.scalars(query)
+    found: dict[UUID, list[Adjustment]] = {}
+    for row in rows:
+        found.setdefault(row.enrollment_id, []).append(row)
+    return found
 
 
 def payouts_made(

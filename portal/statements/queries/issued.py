@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.kit.errors import NotFound
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
-from portal.statements.models import (
-    Statement,
-)
+from portal.statements.models import Statement, StatementLine
 from portal.statements.queries.contents import PAYOUT_KEYS
 from portal.web.pagination import Page, PageRequest
 
@@ -125,6 +123,15 @@ def of_period(session: Session, period_id: UUID) -> Sequence[Statement]:
         .where(Statement.period_id == period_id)
         .order_by(Statement.count)
     ).all()
+
+
+def stating(session: Session, adjustment_id: UUID) -> Statement | None:
+    """Return the statement that shows an adjustment, if one does yet."""
+    return session.scalar(
+        select(Statement)
+        .join(StatementLine, StatementLine.statement_id == Statement.id)
+        .where(StatementLine.adjustment_id == adjustment_id)
+    )
 
 
 def page(

@@ -14,7 +14,7 @@ from portal.statements.models import (
     Period,
     PeriodStatus,
 )
-from portal.statements.queries.contents import kind_from
+from portal.statements.queries.contents import adjustments_waiting, kind_from
 from portal.statements.queries.issued import openings
 from portal.statements.rules import LineKind, Totals, totals_of
 
@@ -71,7 +71,9 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
         .group_by(Enrollment.id, running.c.id, "on")
         .order_by(Enrollment.joined_at, Enrollment.id)
     ).all()
-    begun = openings(session, [row.Enrollment.id for row in rows])
+    keys = [row.Enrollment.id for row in rows]
+    begun = openings(session, keys)
+    adjusted = adjustments_waiting(session, keys)
     current = {
         row.id: row
         for row in session.scalars(
@@ -85,6 +87,8 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
         kept = lines.setdefault(enrollment.id, [])
         if kind is not None:
             kept.append((LineKind(kind), int(total)))
+    for key, adjustments in adjusted.items():
+        lines[key] += [(LineKind.ADJUSTMENT, row.amount_minor) for row in adjustments]
     seen = {row.Enrollment.id: (row.Enrollment, current[row.id]) for row in rows}
     return [
         SoFar(enrollment, month, totals_of(begun.get(key, 0), lines[key]))

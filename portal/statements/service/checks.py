@@ -7,6 +7,7 @@ import flask_babel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal.adjustments import queries as adjustments
 from portal.attribution import queries as attribution
 from portal.commissions.calculation.facts import Outcome
 from portal.commissions.models import Commission
@@ -37,6 +38,7 @@ def check(session: Session, period: Period, now: datetime) -> list[Check]:
         *_events(session, period),
         *_credits(session, period),
         *_other_currency(session, period),
+        *_adjustments(session, period),
         _negative_balances(figures),
         _new_terms(session, period),
     ]
@@ -165,6 +167,21 @@ def _other_currency(session: Session, period: Period) -> Iterator[Check]:
                 count,
             ),
             detail=money_text(Money(int(total), currency)),
+        )
+
+
+def _adjustments(session: Session, period: Period) -> Iterator[Check]:
+    waiting = adjustments.waiting_in(session, period.program_id)
+    if waiting:
+        yield Check(
+            key="adjustments_waiting",
+            severity=Severity.WARNING,
+            text=ngettext(
+                "%(num)d adjustment waits for a second person.",
+                "%(num)d adjustments wait for a second person.",
+                waiting,
+            ),
+            detail=_("What is approved after the close goes on the next statement."),
         )
 
 

@@ -43,6 +43,8 @@ from portal.statements.service.drafts import Draft, draft_of
 CLOSE_CHUNK = "statements.close_chunk"
 FINISH_CLOSE = "statements.finish_close"
 _CHUNK_SIZE = 50
+_AT_ONCE = 10
+"""How many enrollments are rated together; all that they sold is in memory then."""
 
 
 class NotReadyToClose(Conflict):
@@ -155,8 +157,11 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
     queries.period(session, period_id, lock=True)
     needed = [draft for draft in drafts if draft.is_needed]
     first = _take_numbers(session, period, len(needed))
-    for count, draft in enumerate(needed, first):
-        _issue(session, draft, count, began_at)
+    issued = [
+        _issue(draft, count, began_at) for count, draft in enumerate(needed, first)
+    ]
+    session.add_all(issued)
+    _book(session, issued, occurred_at=period.ends_at)
     chunk.done_at = began_at
     session.flush()  # The count below must see this chunk as done.
     if _chunks_left(session, period_id) == 0:
@@ -201,42 +206,52 @@ def _drafts(
     definition = programs.current_version(
         session, period.program_id, period.ends_at
     ).definition
+    keys = sorted(enrollment_ids)
     return [
-        _draft(session, period, enrollment_id, definition)
-        for enrollment_id in sorted(enrollment_ids)
+        draft
+        for start in range(0, len(keys), _AT_ONCE)
+        for draft in _drafts_of(
+            session, period, keys[start : start + _AT_ONCE], definition
+        )
     ]
 
 
-def _draft(
+def _drafts_of(
     session: Session,
     period: Period,
-    enrollment_id: UUID,
+    keys: Sequence[UUID],
     definition: ProgramDefinition,
-) -> Draft:
-    """Rate one enrollment anew, freeze what cleared, and put it into words."""
+) -> list[Draft]:
+    """Rate some enrollments anew, freeze what cleared, and put it into words."""
     began_at = period.close_began_at or period.ends_at
-    enrollment = enrollments.get(session, enrollment_id, lock=True)
-    commissions.recompute(session, enrollment_id, now=began_at)
+    members = enrollments.locked(session, keys)
+    commissions.recompute_all(session, keys, now=began_at)
     frozen = commissions.freeze(
         session,
-        enrollment_id,
+        keys,
         until=period.ends_at,
         period_label=period.label,
         now=began_at,
     )
-    paid = queries.payouts_waiting(
-        session, [enrollment.partner_id], period.program_id, period.ends_at
-    )
-    gates = enrollments.checklist(session, enrollment, now=began_at)
-    return draft_of(
-        enrollment,
-        period,
-        definition=definition,
-        opening=queries.openings(session, [enrollment_id]).get(enrollment_id, 0),
-        commissions=queries.with_sources(session, [row.id for row in frozen]),
-        payouts=paid.get(enrollment.partner_id, ()),
-        unmet=unmet(gates, Blocks.PAYOUT),
-    )
+    cleared = queries.with_sources(session, [row.id for row in frozen])
+    adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
+    partners = [member.partner_id for member in members]
+    paid = queries.payouts_waiting(session, partners, period.program_id, period.ends_at)
+    gates = enrollments.checklists(session, members, now=began_at)
+    begun = queries.openings(session, keys)
+    return [
+        draft_of(
+            member,
+            period,
+            definition=definition,
+            opening=begun.get(member.id, 0),
+            commissions=cleared.get(member.id, ()),
+            adjustments=adjusted.get(member.id, ()),
+            payouts=paid.get(member.partner_id, ()),
+            unmet=unmet(gates[member.id], Blocks.PAYOUT),
+        )
+        for member in members
+    ]
 
 
 def _take_numbers(session: Session, period: Period, how_many: int) -> int:
@@ -261,10 +276,8 @@ def _take_numbers(session: Session, period: Period, how_many: int) -> int:
     return first
 
 
-def _issue(
-    session: Session, draft: Draft, count: int, issued_at: datetime
-) -> Statement:
-    """Write one statement with its lines, and book it."""
+def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
+    """Return one statement with its lines."""
     totals, period, enrollment = draft.totals, draft.period, draft.enrollment
     statement = Statement(
         id=new_id(),
@@ -297,6 +310,7 @@ def _issue(
             kind=line.kind,
             commission_id=line.commission_id,
             posting_id=line.posting_id,
+            adjustment_id=line.adjustment_id,
             occurred_at=line.occurred_at,
             customer=line.customer,
             what=line.what,
@@ -309,8 +323,6 @@ def _issue(
         for position, line in enumerate(draft.lines, 1)
     ]
     statement.sha256 = sha256_of(statement_data(statement))
-    session.add(statement)
-    _book(session, statement, occurred_at=period.ends_at)
     return statement
 
 
@@ -329,8 +341,26 @@ def _amounts(totals: Totals) -> dict[str, int]:
     }
 
 
-def _book(session: Session, statement: Statement, *, occurred_at: datetime) -> None:
-    """Owe the partner what the statement adds; payouts are in the books already."""
+def _book(
+    session: Session, statements: Sequence[Statement], *, occurred_at: datetime
+) -> None:
+    """Owe the partners what statements add; payouts are in the books already."""
+    bookings = [
+        ledger.Booking(
+            key=f"statement:{statement.id}",
+            lines=lines,
+            occurred_at=occurred_at,
+            now=statement.issued_at,
+            description=f"Statement {statement.number}",
+        )
+        for statement in statements
+        if (lines := _lines_of(statement))
+    ]
+    if bookings:
+        ledger.book_all(session, bookings)
+
+
+def _lines_of(statement: Statement) -> list[ledger.Line]:
     parts = (
         statement.earned_minor,
         statement.reversals_minor,
@@ -349,12 +379,4 @@ def _book(session: Session, statement: Statement, *, occurred_at: datetime) -> N
                         account, side, statement.partner_id, statement.program_id
                     )
                 )
-    if lines:
-        ledger.book(
-            session,
-            f"statement:{statement.id}",
-            lines,
-            occurred_at=occurred_at,
-            now=statement.issued_at,
-            description=f"Statement {statement.number}",
-        )
+    return lines

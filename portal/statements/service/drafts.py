@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from portal.adjustments.models import Adjustment
 from portal.commissions import wording
 from portal.commissions.calculation import Formats
 from portal.commissions.models import Commission
@@ -51,6 +52,7 @@ class DraftLine:
     amount_minor: int
     commission_id: UUID | None = None
     posting_id: UUID | None = None
+    adjustment_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def draft_of(
     definition: ProgramDefinition,
     opening: int,
     commissions: Sequence[Commission],
+    adjustments: Sequence[Adjustment],
     payouts: Sequence[PaymentMade],
     unmet: Sequence[GateStatus],
 ) -> Draft:
@@ -98,6 +101,7 @@ def draft_of(
         definition: The program as it is at the end of the month.
         opening: The balance before.
         commissions: The lines that cleared, with customer, sale and refund.
+        adjustments: What was approved and is on no statement yet.
         payouts: What was paid and is on no statement yet.
         unmet: The gates that stop payment and are not met.
     """
@@ -107,6 +111,7 @@ def draft_of(
     )
     lines = (
         *(_of_commission(row, period, formats) for row in commissions),
+        *(_of_adjustment(row) for row in adjustments),
         *(_of_payout(row) for row in payouts),
     )
     totals = totals_of(opening, ((line.kind, line.amount_minor) for line in lines))
@@ -150,13 +155,33 @@ def _reported_late(row: Commission, period: Period) -> str:
     return f"Reported after the close of {closed}, so it adjusts that month here."
 
 
+def _of_adjustment(row: Adjustment) -> DraftLine:
+    reason = row.reason.value.replace("_", " ").capitalize()
+    return DraftLine(
+        kind=LineKind.ADJUSTMENT,
+        occurred_at=row.decided_at or row.proposed_at,
+        customer="",
+        what=f"{reason} {row.public_id}",
+        why=row.note,
+        trace={},
+        base_minor=0,
+        rate="",
+        amount_minor=row.amount_minor,
+        adjustment_id=row.id,
+    )
+
+
 def _of_payout(row: PaymentMade) -> DraftLine:
     return DraftLine(
         kind=LineKind.PAYOUT,
         occurred_at=row.entry.occurred_at,
         customer="",
         what=row.entry.description,
-        why="Money sent to you; it lowers what is owed.",
+        why=(
+            "Money sent to you; it lowers what is owed."
+            if row.posting.amount_minor < 0
+            else "Money that came back from your bank; it is owed again."
+        ),
         trace={},
         base_minor=0,
         rate="",

@@ -27,9 +27,14 @@ def ensure_periods(session: Session, program: Program, now: datetime) -> list[Pe
         zone = first.definition.zone
         kept = queries.periods_of(session, program.id)
         known = {period.label for period in kept}
-        for month in months_until(first.effective_from, now, zone):
-            if month.label in known:
-                continue
+        missing = [
+            month
+            for month in months_until(first.effective_from, now, zone)
+            if month.label not in known
+        ]
+        if not missing:
+            return list(kept)
+        for month in missing:
             session.execute(
                 insert(Period)
                 .values(

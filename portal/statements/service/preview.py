@@ -135,6 +135,7 @@ def _as_of_now(
     paid = queries.payouts_waiting(
         session, [row.partner_id for row in members], period.program_id, period.ends_at
     )
+    adjusted = queries.adjustments_waiting(session, keys)
     issued = queries.closings_in(session, period.id)
 
     def row_of(member: Enrollment) -> PreviewRow:
@@ -143,6 +144,10 @@ def _as_of_now(
         if statement is not None:  # the close is under way
             return _as_issued(statement, before)
         lines = list(sums.get(member.id, {}).items())
+        lines += [
+            (LineKind.ADJUSTMENT, adjustment.amount_minor)
+            for adjustment in adjusted.get(member.id, ())
+        ]
         lines += [
             (LineKind.PAYOUT, payment.posting.amount_minor)
             for payment in paid.get(member.partner_id, ())
@@ -173,6 +178,9 @@ def draft_now(session: Session, enrollment: Enrollment, period: Period) -> Draft
         ).definition,
         opening=queries.openings(session, [enrollment.id]).get(enrollment.id, 0),
         commissions=queries.unfrozen(session, enrollment.id, until),
+        adjustments=queries.adjustments_waiting(session, [enrollment.id]).get(
+            enrollment.id, ()
+        ),
         payouts=paid.get(enrollment.partner_id, ()),
         unmet=unmet(gates, Blocks.PAYOUT),
     )
