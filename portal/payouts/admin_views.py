@@ -12,12 +12,12 @@ from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import Conflict, Invalid
 from portal.payouts import service
-from portal.payouts.forms import PayoutForm, form_id_of
+from portal.payouts.forms import PayoutForm
 from portal.statements import queries as statements
 from portal.statements.models import Statement
 from portal.web import flashes
 from portal.web.formats import money_text
-from portal.web.forms import blame
+from portal.web.forms import blame, form_id_of
 
 bp = Blueprint("payouts_admin", __name__, url_prefix="/admin/statements")
 

@@ -2,12 +2,31 @@ import json
 import sys
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
+from portal.config import Settings
 from portal.extensions import db
 from portal.kit.clock import utc_now
+from portal.kit.db import transaction
+from portal.payouts import service
 from portal.payouts.verify import CHECKS
 from portal.payouts.verify import verify as find_broken
+
+
+@click.group("payouts")
+def group() -> None:
+    """Look after payout accounts and payment files."""
+
+
+@group.command("re-encrypt")
+@with_appcontext
+def re_encrypt() -> None:
+    """Encrypt accounts and files with the first of PORTAL_ENCRYPTION_KEYS."""
+    settings: Settings = current_app.extensions["portal.settings"]
+    with transaction(db.session()) as session:
+        count = service.reencrypt(session, keys=settings.data_keys)
+    click.echo(f"{count} accounts and files are encrypted with the newest key.")
 
 
 @click.command("verify")

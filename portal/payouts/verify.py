@@ -15,12 +15,23 @@ from sqlalchemy import ColumnElement, case, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.orm import Session, selectinload
 
+from portal.adjustments.models import Adjustment, AdjustmentStatus
 from portal.attribution import queries as attribution
 from portal.commissions.models import Commission
 from portal.kit.ids import public_id
+from portal.ledger import sealing
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.payments.models import InboxEvent, InboxStatus
-from portal.payouts.models import Payout
+from portal.payouts.models import (
+    BOOKED,
+    BOOKED_BACK,
+    ROWS_OF,
+    BatchRow,
+    Payout,
+    PayoutAccount,
+    PayoutBatch,
+    RowStatus,
+)
 from portal.programs.models import ProgramVersion
 from portal.sales.models import Refund, Sale
 from portal.statements.documents.data import sha256_of, statement_data
@@ -176,6 +187,15 @@ def _payouts_are_booked(session: Session, _now: datetime) -> Found:
                 payout.public_id,
                 f"is {payout.amount_minor}, the books say {-payable}",
             )
+    for row in session.scalars(select(BatchRow).order_by(BatchRow.id)):
+        back = row.status in BOOKED_BACK
+        out = booked.pop(f"payout:{row.id}", 0)
+        returned = booked.pop(f"payout:{row.id}:return", 0)
+        should_be_out = row.amount_minor if back or row.status in BOOKED else 0
+        should_be_back = row.amount_minor if back else 0
+        if (-out, returned) != (should_be_out, should_be_back):
+            problem = f"is {row.status}; the books say {-out} out, {returned} back"
+            yield row.end_to_end_id, problem
     for key in booked:
         yield key, "is booked without a payout"
 
@@ -352,6 +372,31 @@ def _hashes_hold(session: Session, _now: datetime) -> Found:
             yield statement.number, "does not have the hash that was issued"
 
 
+def _batches_hold(session: Session, _now: datetime) -> Found:
+    """Rows stand where their batch stands, and a file is what was approved."""
+    rows = session.execute(
+        select(
+            PayoutBatch,
+            func.array_agg(BatchRow.status.distinct()),
+            func.bool_and(BatchRow.currency == PayoutBatch.currency),
+            func.bool_and(PayoutAccount.partner_id == BatchRow.partner_id),
+        )
+        .join(BatchRow, BatchRow.batch_id == PayoutBatch.id)
+        .join(PayoutAccount, PayoutAccount.id == BatchRow.account_id)
+        .group_by(PayoutBatch.id)
+        .order_by(PayoutBatch.number)
+    )
+    for batch, statuses, one_currency, own_accounts in rows:
+        strange = {RowStatus(status) for status in statuses} - ROWS_OF[batch.status]
+        if strange:
+            words = ", ".join(sorted(strange))
+            yield batch.name, f"is {batch.status} and has rows that are {words}"
+        if not one_currency:
+            yield batch.name, "mixes currencies"
+        if not own_accounts:
+            yield batch.name, "pays a partner to the account of another"
+
+
 def _events_are_settled(session: Session, now: datetime) -> Found:
     """What happened in a closed month is handled, unless it came in just now."""
     closed_until = session.scalar(
@@ -372,6 +417,32 @@ def _events_are_settled(session: Session, now: datetime) -> Found:
         yield event.id, f"is {event.status} and belongs to a closed month"
 
 
+def _adjustments_are_approved(session: Session, _now: datetime) -> Found:
+    rows = session.execute(
+        select(Adjustment, StatementLine.amount_minor)
+        .join(StatementLine, StatementLine.adjustment_id == Adjustment.id)
+        .where(
+            or_(
+                Adjustment.status != AdjustmentStatus.APPROVED,
+                Adjustment.amount_minor != StatementLine.amount_minor,
+            )
+        )
+        .order_by(Adjustment.id)
+    )
+    for adjustment, stated in rows:
+        yield (
+            adjustment.public_id,
+            (
+                f"is {adjustment.status} at {adjustment.amount_minor}, its line says "
+                f"{stated}"
+            ),
+        )
+
+
+def _chain_holds(session: Session, now: datetime) -> Found:
+    yield from sealing.broken(session, now=now)
+
+
 def _shares_add_up(session: Session, _now: datetime) -> Found:
     for customer_id, _program_id in attribution.uneven(session):
         yield public_id("cus", customer_id), "has shares that are not the whole of it"
@@ -386,8 +457,11 @@ CHECKS: dict[str, Callable[[Session, datetime], Found]] = {
     "statements-connect": _statements_connect,
     "statements-are-booked": _statements_are_booked,
     "payouts-are-booked": _payouts_are_booked,
+    "batches-hold": _batches_hold,
     "balances-follow": _balances_follow,
     "lines-match-commissions": _lines_match_commissions,
+    "chain-holds": _chain_holds,
+    "adjustments-are-approved": _adjustments_are_approved,
     "shares-add-up": _shares_add_up,
     "refunded-sales-earned-nothing": _refunded_sales_earned_nothing,
     "numbers-have-no-gaps": _numbers_have_no_gaps,

@@ -14,7 +14,7 @@ from portal.kit.ids import new_id
 from portal.kit.money import Money
 from portal.ledger.models import LedgerAccount
 from portal.payouts import service
-from portal.payouts.forms import PayoutForm, parse_amount
+from portal.payouts.forms import PayoutForm
 from portal.payouts.models import Payout
 from portal.statements.models import Statement
 from portal.statements.rules import LineKind
@@ -174,26 +174,6 @@ class TestRecording:
 
 
 class TestForm:
-    @pytest.mark.parametrize(
-        ("typed", "currency", "minor"),
-        [
-            ("1330.40", "USD", 133_040),
-            ("1,330.4", "USD", 133_040),
-            (" 12 ", "USD", 1_200),
-            ("1 330", "JPY", 1_330),
-            ("1.005", "KWD", 1_005),
-        ],
-    )
-    def test_amounts_are_exact(self, typed: str, currency: str, minor: int) -> None:
-        assert parse_amount(typed, currency) == Money(minor, currency)
-
-    @pytest.mark.parametrize(
-        "typed", ["", "abc", "1.005", "-5", "1,33", "1e3", "٣", "9" * 16, "1.2.3"]
-    )
-    def test_anything_else_is_refused(self, typed: str) -> None:
-        with pytest.raises(ValueError, match="no amount"):
-            parse_amount(typed, "USD")
-
     def test_a_form_says_what_to_enter(self) -> None:
         form = PayoutForm(MultiDict({"amount": "x"}), "USD")
 

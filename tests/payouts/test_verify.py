@@ -15,7 +15,9 @@ from portal.payouts import service
 from portal.payouts.verify import CHECKS, verify
 from portal.statements.models import StatementCounter
 from tests.commissions.story import Story
-from tests.factories.people import UserFactory
+from tests.factories.people import PartnerFactory, UserFactory
+from tests.payouts.paying import NOW as PAY_DAY
+from tests.payouts.paying import broken, owed_120, sent_batch
 from tests.statements.books import a_month, a_period, at, close, settle
 
 KNOWN = {"negative_balances": "known"}
@@ -252,3 +254,45 @@ def test_the_command_names_what_is_broken(app: Flask, session: Session) -> None:
     assert spoken.exit_code == data.exit_code == 1
     assert spoken.output.startswith("numbers-have-no-gaps: ")
     assert json.loads(data.output)["findings"][0]["invariant"] == "numbers-have-no-gaps"
+
+
+BATCHES = [
+    (
+        "payouts-are-booked",
+        "UPDATE payout_batch_rows SET amount_minor = amount_minor + 1",
+    ),
+    ("payouts-are-booked", "UPDATE payout_batch_rows SET status = 'failed'"),
+    ("payouts-are-booked", "DELETE FROM payout_batch_rows"),
+    ("batches-hold", "UPDATE payout_batch_rows SET status = 'pending'"),
+    ("batches-hold", "UPDATE payout_batches SET status = 'settled'"),
+    ("batches-hold", "UPDATE payout_batch_rows SET currency = 'EUR'"),
+    (
+        "batches-hold",
+        (
+            "UPDATE payout_accounts SET partner_id ="
+            " (SELECT id FROM partners WHERE name = 'Somebody else')"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("invariant", "tampering"), BATCHES)
+def test_tampering_with_a_batch_is_found(
+    owner_session: Session, invariant: str, tampering: str
+) -> None:
+    owed_120(owner_session)
+    batch = sent_batch(owner_session)
+    PartnerFactory.create(name="Somebody else")
+    settle(owner_session)
+    assert broken(owner_session, PAY_DAY) == []
+
+    owner_session.execute(text(tampering))
+    owner_session.expire_all()
+
+    found = [
+        finding
+        for finding in broken(owner_session, PAY_DAY)
+        if finding.invariant == invariant
+    ]
+    assert found
+    assert all(batch.name in one.row or "payout:" in one.row for one in found)

@@ -1,4 +1,4 @@
-"""What can happen to payouts. Callers own the transaction."""
+"""Transfers that finance makes at the bank and notes by hand."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -18,6 +18,7 @@ from portal.kit.ids import new_id
 from portal.kit.money import Money
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
+from portal.payouts import queries
 from portal.payouts.models import ONE_PER_REFERENCE, Payout
 from portal.programs import queries as programs
 
@@ -43,14 +44,22 @@ class NotYetPaid(Invalid):
 def payable(
     session: Session, *, partner_id: UUID, program_id: UUID, currency: str
 ) -> Money:
-    """Return what is owed to a partner in a program: issued and not yet paid."""
-    return ledger.balance(
+    """Return what may be paid to a partner in a program.
+
+    That is what is issued and not yet paid, without what a batch that is not sent yet
+    is about to pay. Lock the enrollment before deciding on it.
+    """
+    owed = ledger.balance(
         session,
         LedgerAccount.PARTNER_PAYABLE,
         partner_id=partner_id,
         program_id=program_id,
         currency=currency,
     )
+    waiting = queries.committed_minor(
+        session, partner_id=partner_id, program_id=program_id, currency=currency
+    )
+    return owed - Money(waiting, currency)
 
 
 def record(
@@ -151,7 +160,7 @@ def _add_once(session: Session, payout: Payout) -> None:
 def _book(
     session: Session, payout: Payout, *, occurred_at: datetime, now: datetime
 ) -> None:
-    amount = Money(payout.amount_minor, payout.currency)
+    amount = payout.amount
     ledger.book(
         session,
         f"payout:{payout.id}",

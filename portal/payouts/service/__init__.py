@@ -1,0 +1,65 @@
+"""What can happen to payouts. Callers own the transaction."""
+
+from portal.payouts.service.accounts import (
+    SameAccount,
+    WrongNumber,
+    change_account,
+    checked_details,
+    details_of,
+    reencrypt,
+)
+from portal.payouts.service.batches import (
+    NothingDue,
+    NotSetUp,
+    PreviewOutdated,
+    WrongDay,
+    leave_out,
+    make_batch,
+    missing_setup,
+)
+from portal.payouts.service.recording import (
+    AlreadyRecorded,
+    MoreThanOwed,
+    NotYetPaid,
+    payable,
+    record,
+)
+from portal.payouts.service.results import Imported, ResultsRefused, import_results
+from portal.payouts.service.sending import (
+    RowsChanged,
+    SecondPersonNeeded,
+    approve,
+    cancel,
+    file_of,
+    mark_sent,
+)
+
+__all__ = [
+    "AlreadyRecorded",
+    "Imported",
+    "MoreThanOwed",
+    "NotSetUp",
+    "NotYetPaid",
+    "NothingDue",
+    "PreviewOutdated",
+    "ResultsRefused",
+    "RowsChanged",
+    "SameAccount",
+    "SecondPersonNeeded",
+    "WrongDay",
+    "WrongNumber",
+    "approve",
+    "cancel",
+    "change_account",
+    "checked_details",
+    "details_of",
+    "file_of",
+    "import_results",
+    "leave_out",
+    "make_batch",
+    "mark_sent",
+    "missing_setup",
+    "payable",
+    "record",
+    "reencrypt",
+]
