@@ -21,6 +21,8 @@ from portal.programs.documents import dump_yaml, preset, preset_keys
 from portal.programs.forms import ConfirmForm, DraftForm
 from portal.programs.models import Program, ProgramVersion, VersionState
 from portal.programs.queries import PublishedVersion
+from portal.programs.rewording import passages
+from portal.programs.sentences import sign_again_sentence
 from portal.programs.words import terms_in_words
 from portal.web import flashes
 from portal.web.downloads import download
@@ -75,6 +77,7 @@ def detail(slug: str, number: int | None) -> ResponseReturnValue:
     shelf = _shelf(slug)
     shown = queries.pick(shelf.history, number)
     definition = shown.version.definition
+    before = queries.agreement_before(shelf.history, shown.version.number)
     return render_template(
         "programs/admin/detail.html",
         program=shelf.program,
@@ -86,6 +89,11 @@ def detail(slug: str, number: int | None) -> ResponseReturnValue:
         agreement_text=agreement_html(definition.agreement)
         if definition.agreement
         else None,
+        agreement_again=sign_again_sentence(definition),
+        agreement_before=before,
+        agreement_changes=passages(before.text, definition.agreement.text)
+        if before and definition.agreement
+        else [],
     )
 
 

@@ -159,6 +159,7 @@ FIELDS: Final = {
     "sales_while_unmet": _("sales before it is met"),
     "schedule": _("schedule"),
     "shuts_at_deadline": _("closed after the deadline"),
+    "sign_again": _("signing again"),
     "signals": _("signs"),
     "sources": _("sources"),
     "steps": _("steps"),
@@ -184,6 +185,7 @@ FIELDS: Final = {
     "while_customer": _("only while a customer"),
     "window": _("what counts together"),
     "window_days": _("days after a click"),
+    "within_days": _("days to do it"),
     "within_months": _("within months"),
     "worth_minor": _("worth"),
 }

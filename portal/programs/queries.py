@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload
 
 from portal.accounts.models import User
 from portal.kit.errors import NotFound
-from portal.programs.definition import Visibility
+from portal.programs.definition import Agreement, Visibility
 from portal.programs.models import Program, ProgramVersion, VersionState
 
 
@@ -179,6 +179,24 @@ def pick(history: Sequence[PublishedVersion], number: int | None) -> PublishedVe
     return next(in_force, history[0])
 
 
+def agreement_before(
+    history: Sequence[PublishedVersion], number: int
+) -> Agreement | None:
+    """Return the text of the agreement that the version of that number took over from.
+
+    None if there was none before, or the agreement is the same as ever.
+    """
+    shown = pick(history, number).version.definition.agreement
+    if shown is None:
+        return None
+    found = (
+        row.version.definition.agreement
+        for row in history
+        if row.version.number < number and row.state is not VersionState.REPLACED
+    )
+    return next((one for one in found if one and one.text != shown.text), None)
+
+
 def latest_version(session: Session, program_id: UUID) -> ProgramVersion | None:
     """Return the newest version, in force or not; none for a fresh program."""
     return session.scalar(
@@ -187,6 +205,34 @@ def latest_version(session: Session, program_id: UUID) -> ProgramVersion | None:
         .order_by(ProgramVersion.number.desc())
         .limit(1)
     )
+
+
+def version_before(
+    session: Session, program_id: UUID, moment: datetime
+) -> ProgramVersion | None:
+    """Return the version that counts until `moment`; none where none began before."""
+    return session.scalar(
+        select(ProgramVersion)
+        .where(
+            ProgramVersion.program_id == program_id,
+            ProgramVersion.effective_from < moment,
+        )
+        .order_by(ProgramVersion.effective_from.desc(), ProgramVersion.number.desc())
+        .limit(1)
+    )
+
+
+def that_ask_again(session: Session) -> Sequence[UUID]:
+    """Return the programs of which a version asks to sign its agreement again."""
+    return session.scalars(
+        select(ProgramVersion.program_id)
+        .where(
+            func.jsonb_typeof(ProgramVersion.definition_json["agreement"]["sign_again"])
+            == "object"
+        )
+        .distinct()
+        .order_by(ProgramVersion.program_id)
+    ).all()
 
 
 def all_current(session: Session, at: datetime) -> list[ProgramVersion]:

@@ -41,7 +41,7 @@ class BooksWouldBreak(Conflict):
 
 
 class AgreementReworded(Conflict):
-    """The text of the agreement changed, its version did not."""
+    """The text of the agreement or its deadline changed, its version did not."""
 
     code = "agreement_reworded"
 
@@ -122,6 +122,7 @@ def publish(
     _refuse_stale(latest, based_on)
     if latest is not None:
         _refuse_unfit(latest, definition, effective_from=effective_from, now=now)
+        _refuse_resettled(session, latest, definition, effective_from)
     version = ProgramVersion(
         id=new_id(),
         program_id=program.id,
@@ -166,6 +167,7 @@ def examine(
     _refuse_stale(latest, based_on)
     if latest is not None:
         _refuse_unfit(latest, definition, effective_from=effective_from, now=now)
+        _refuse_resettled(session, latest, definition, effective_from)
 
 
 def _refuse_key(key: str, program: Program | None) -> None:
@@ -238,7 +240,7 @@ def _refuse_unfit(
     now: datetime,
 ) -> None:
     before = latest.definition
-    if dump_json(definition) == latest.definition_json:
+    if definition == before:
         raise DefinitionUnchanged(
             _(
                 "Version %(number)s says exactly this already; nothing to publish.",
@@ -287,6 +289,30 @@ def _refuse_unfit(
                 "or later.",
                 number=latest.number,
                 day=_day(latest.effective_from, definition),
+            )
+        )
+
+
+def _refuse_resettled(
+    session: Session,
+    latest: ProgramVersion,
+    definition: ProgramDefinition,
+    effective_from: datetime,
+) -> None:
+    """Refuse to change by when an agreement that stays must be signed again.
+
+    A version that takes the place of another is compared with the one before both.
+    """
+    before: ProgramVersion | None = latest
+    if effective_from == latest.effective_from:
+        before = queries.version_before(session, latest.program_id, effective_from)
+    old = before.definition.agreement if before else None
+    new = definition.agreement
+    if old and new and old.version == new.version and old.sign_again != new.sign_again:
+        raise AgreementReworded(
+            _(
+                "By when an agreement must be signed again is settled with its "
+                "version: give it a new version, or leave sign_again as it was."
             )
         )
 

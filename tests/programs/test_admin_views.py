@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from portal.audit.models import AuditEvent
 from portal.kit.clock import utc_now
 from portal.programs import service
-from portal.programs.documents import load_yaml, preset
+from portal.programs.documents import dump_json, load_yaml, preset
 from portal.programs.models import Program
 from tests.conftest import CountQueries, SignIn
 from tests.factories.people import UserFactory
@@ -108,6 +108,28 @@ class TestOneProgram:
         assert "these are your own terms" in coming
         assert "See the public page" not in coming
         assert "Coming" in read(staff, "/admin/programs")
+
+    def test_a_new_agreement_says_what_changed_and_who_must_sign_again(
+        self, staff: FlaskClient, session: Session
+    ) -> None:
+        publish(session, preset(MONDAY))
+        old = dump_json(preset(MONDAY))["agreement"]
+        publish_again(session, name="Renamed")
+        new = old | {
+            "version": "2026-08",
+            "text": old["text"] + "\n\nOne more rule.",
+            "sign_again": {"within_days": 30},
+        }
+        publish_again(session, days=30, agreement=new)
+
+        first = read(staff, f"/admin/programs/{MONDAY}/versions/2")
+        third = read(staff, f"/admin/programs/{MONDAY}/versions/3")
+
+        assert "must accept this one within 30 days of its first day" in third
+        assert f"What changed since version {old['version']}" in third
+        assert "Added: One more rule." in third
+        assert "must accept this one" not in first
+        assert "What changed since version" not in first
 
     def test_a_version_that_never_counts_says_so(
         self, staff: FlaskClient, session: Session

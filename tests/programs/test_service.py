@@ -175,6 +175,32 @@ class TestPublish:
         renamed = agreement | {"text": "Other.", "version": "2026-08"}
         assert publish(session, changed(agreement=renamed)).number == 2
 
+    def test_by_when_to_sign_again_is_settled_with_the_version(
+        self, session: Session
+    ) -> None:
+        publish(session, preset(MONDAY))
+        old = dump_json(preset(MONDAY))["agreement"]
+        new = old | {"version": "2026-08", "sign_again": {"within_days": 30}}
+
+        def later(agreement: object, days: int) -> int:
+            return service.publish(
+                session,
+                changed(agreement=agreement),
+                actor=None,
+                effective_from=NOW + timedelta(days=days),
+                now=NOW,
+            ).number
+
+        assert later(new, 5) == 2
+        other = new | {"sign_again": {"within_days": 60}}
+        with pytest.raises(service.AgreementReworded):
+            later(other, 6)
+        # A version that takes the place of a coming one settles it anew...
+        assert later(other, 5) == 3
+        # ... unless the agreement counts already.
+        with pytest.raises(service.AgreementReworded):
+            later(old | {"sign_again": {"within_days": 60}}, 5)
+
     def test_an_agreement_may_come_and_go(self, session: Session) -> None:
         gates = [
             gate
@@ -281,6 +307,18 @@ class TestQueries:
         assert queries.pick(history, 2).version.number == 2
         with pytest.raises(queries.NoSuchProgram):
             queries.pick(history, 3)
+
+    def test_without_an_agreement_nothing_was_reworded(self, session: Session) -> None:
+        gates = [
+            gate
+            for gate in dump_json(preset(MONDAY))["gates"]
+            if gate["kind"] != "agreement"
+        ]
+        version = publish(session, changed(agreement=None, gates=gates))
+
+        history = queries.history(session, version.program_id, NOW)
+
+        assert queries.agreement_before(history, 1) is None
 
     def test_a_version_is_coming_then_in_force_then_past(
         self, session: Session

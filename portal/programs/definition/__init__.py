@@ -13,6 +13,7 @@ from portal.programs.definition.joining import (
     Join,
     Question,
     QuestionKind,
+    SignAgain,
     Visibility,
 )
 from portal.programs.definition.parts import MOST_MINOR, Bps, Key, storable
@@ -42,6 +43,7 @@ from portal.programs.definition.rewards import (
     RiskSignal,
 )
 from portal.programs.definition.rules import (
+    NO_RULE_KEY,
     Accelerator,
     Band,
     BandMode,
@@ -73,6 +75,7 @@ from portal.programs.definition.tiers import (
 
 __all__ = [
     "MOST_MINOR",
+    "NO_RULE_KEY",
     "Accelerator",
     "Agreement",
     "AttributionPolicy",
@@ -124,6 +127,7 @@ __all__ = [
     "RiskSignal",
     "RoundingPer",
     "Rule",
+    "SignAgain",
     "Source",
     "TierDuty",
     "TierLevel",

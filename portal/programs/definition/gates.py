@@ -27,7 +27,9 @@ class GateKind(StrEnum):
     CERTIFICATION = "certification"
     FEE = "fee"
     CONFIRMATION = "confirmation"
-    """Staff confirm it: a tax form is there, a call was held, a listing is up."""
+    """Staff confirm it: a call was held, a listing is up, bank details are there."""
+    TAX_FORM = "tax_form"
+    """A W-9 or W-8 that is good; the partner fills it in here."""
 
 
 class Blocks(StrEnum):

@@ -109,9 +109,18 @@ class Join(Part):
         return self
 
 
+class SignAgain(Part):
+    """By when partners who signed an earlier text must sign this one."""
+
+    within_days: int = Field(ge=1, le=365)
+    """Days after the program's version begins; the last day is included."""
+
+
 class Agreement(Part):
     """The terms that a partner accepts, in Markdown."""
 
     title: Sentence
     version: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$")]
     text: str = Field(min_length=1, max_length=100_000)
+    sign_again: SignAgain | None = None
+    """Absent: earlier signatures stay good."""

@@ -25,14 +25,17 @@ from portal.programs.definition.policies import (
     Source,
 )
 from portal.programs.definition.rewards import Reward
-from portal.programs.definition.rules import CapScope, Hold, RatingWindow, Rule
+from portal.programs.definition.rules import (
+    NO_RULE_KEY,
+    CapScope,
+    Hold,
+    RatingWindow,
+    Rule,
+)
 from portal.programs.definition.tiers import Tiers
 
 _TIME_ZONES = frozenset(available_timezones())
 """Looked up once: the library searches its folders anew on each call."""
-
-
-_NO_RULE = "none"
 
 
 class Audience(StrEnum):
@@ -147,9 +150,9 @@ def _missing(key: str) -> Gate:
 
 def _refuse_misfit(rule: Rule, levels: set[str], combine: Combination) -> None:
     """Refuse a rule that does not fit the rest of its program."""
-    if rule.key == _NO_RULE:
+    if rule.key == NO_RULE_KEY:
         raise ValueError(
-            f"call the rule {_NO_RULE} otherwise: lines that no rule is about have "
+            f"call the rule {NO_RULE_KEY} otherwise: lines that no rule is about have "
             "that name"
         )
     if rule.rate_bps_by_tier and set(rule.rate_bps_by_tier) != levels:

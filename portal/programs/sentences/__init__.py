@@ -10,6 +10,7 @@ from portal.programs.sentences.joining import (
     consequence_sentences,
     deadline_sentence,
     reapply_sentence,
+    sign_again_sentence,
     who_sentences,
 )
 from portal.programs.sentences.pay import (
@@ -55,6 +56,7 @@ __all__ = [
     "rounding_sentence",
     "rule_sentence",
     "rule_sentences",
+    "sign_again_sentence",
     "terms_sentence",
     "threshold",
     "tier_sentences",

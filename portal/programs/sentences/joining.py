@@ -99,6 +99,22 @@ def consequence_sentences(gate: Gate) -> list[str]:
     return said
 
 
+def sign_again_sentence(definition: ProgramDefinition) -> str:
+    """Return by when an earlier signature is no longer enough; nothing if it stays."""
+    agreement = definition.agreement
+    if agreement is None or agreement.sign_again is None:
+        return ""
+    return ngettext(
+        "Partners who accepted an earlier version must accept this one within %(num)d "
+        "day of its first day. After that, what the agreement opens is shut until they "
+        "do.",
+        "Partners who accepted an earlier version must accept this one within %(num)d "
+        "days of its first day. After that, what the agreement opens is shut until "
+        "they do.",
+        agreement.sign_again.within_days,
+    )
+
+
 def deadline_sentence(gate: Gate) -> str:
     """Return by when a gate must be met; nothing without a deadline."""
     if gate.deadline_days is None:
