@@ -1,19 +1,10 @@
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
+from wtforms import DateField, Form, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from portal.programs.definition import storable
 
 REASON_LENGTH = 500
-
-
-class AcceptForm(Form):
-    """The tick under an agreement."""
-
-    accept = BooleanField(
-        _("I have read this agreement and accept it for my company."),
-        [DataRequired(_("Tick the box to accept the agreement."))],
-    )
 
 
 class WithdrawForm(Form):
@@ -50,4 +41,14 @@ class ConfirmForm(WithdrawForm):
         _("Last day"),
         [Optional()],
         description=_("Leave it empty if there is no end in sight."),
+    )
+
+
+class AskForm(Form):
+    """For which day staff ask what a partner could do."""
+
+    on = DateField(
+        _("Day"),
+        [Optional()],
+        description=_("Its last moment counts, in the program's time zone."),
     )

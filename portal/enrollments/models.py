@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.enrollments.notices import NoticeKind
 from portal.enrollments.rules import Interval
 from portal.kit.db import Base
 from portal.kit.errors import Conflict
@@ -19,6 +20,7 @@ from portal.programs.models import ProgramVersion
 
 ONE_PER_PROGRAM = "uq_enrollments_partner_id_program_id"
 ONE_OPEN_INTERVAL = "uq_gate_intervals_open"
+ONE_NOTICE = "uq_gate_notices_once"
 
 
 class EnrollmentStatus(StrEnum):
@@ -119,25 +121,36 @@ class GateInterval(Base):
     """When it stopped, or will stop, being met; none: nobody knows of an end."""
     in_grace: Mapped[bool] = mapped_column(default=False)
     """Whether a payment failed, so that only the days of grace hold it open."""
+    renews: Mapped[bool] = mapped_column(default=False)
+    """Whether its end moves on by itself, as that of a fee that is paid again."""
     note: Mapped[str] = mapped_column(default="")
 
     @property
     def interval(self) -> Interval:
         """The interval as the rules see it."""
-        return Interval(self.met_from, self.met_until, self.in_grace)
+        return Interval(self.met_from, self.met_until, self.in_grace, self.renews)
 
 
-class AgreementAcceptance(Base):
-    """Who accepted which text when, and from where. Added, never changed."""
+class GateNotice(Base):
+    """That the partner was told of one thing, so that it is told once.
 
-    __tablename__ = "agreement_acceptances"
-    __table_args__ = (UniqueConstraint("enrollment_id", "version"),)
+    Added, never changed.
+    """
+
+    __tablename__ = "gate_notices"
+    __table_args__ = (
+        UniqueConstraint(
+            "enrollment_id", "gate_key", "kind", "about_at", "step", name=ONE_NOTICE
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     enrollment_id: Mapped[UUID] = mapped_column(ForeignKey("enrollments.id"))
-    version: Mapped[str]
-    text_sha256: Mapped[str]
-    """Of the exact Markdown that was shown, in hexadecimal."""
-    accepted_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    accepted_at: Mapped[datetime]
-    remote_address: Mapped[str]
+    gate_key: Mapped[str]
+    """The gate, or what else has a day by which it is done."""
+    kind: Mapped[NoticeKind]
+    about_at: Mapped[datetime]
+    """The first moment after the deadline or the end."""
+    step: Mapped[int]
+    """How many days before, of 60, 30 and 7; 0 for what has happened."""
+    sent_at: Mapped[datetime]

@@ -7,16 +7,19 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.accounts.models import User
 from portal.enrollments import rules
 from portal.enrollments.models import (
-    AgreementAcceptance,
     Enrollment,
     EnrollmentStatus,
     GateInterval,
+    GateNotice,
 )
-from portal.enrollments.rules import GateStatus, History, Interval
+from portal.enrollments.notices import NoticeKind
+from portal.enrollments.rules import Answer, GateStatus, History, Interval
 from portal.kit.errors import NotFound
+
+RUNNING = (EnrollmentStatus.PENDING, EnrollmentStatus.ACTIVE)
+"""Neither stopped by staff nor at its end."""
 
 _WITH = (joinedload(Enrollment.partner), joinedload(Enrollment.version))
 
@@ -81,19 +84,35 @@ def by_ids(session: Session, keys: Sequence[UUID]) -> Sequence[Enrollment]:
     return sorted(found, key=lambda enrollment: keys.index(enrollment.id))
 
 
-def in_program(
-    session: Session, program_id: UUID, statuses: Sequence[EnrollmentStatus] = ()
-) -> Sequence[Enrollment]:
+def locked(session: Session, keys: Sequence[UUID]) -> Sequence[Enrollment]:
+    """Return these enrollments, ordered by id, and hold their rows.
+
+    Everybody takes the rows in that order, so that nobody waits in a circle.
+
+    Raises:
+        NotFound: One of them is not there.
+    """
+    found = session.scalars(
+        select(Enrollment)
+        .where(Enrollment.id.in_(keys))
+        .options(*_WITH)
+        .order_by(Enrollment.id)
+        .with_for_update(of=Enrollment)
+        .execution_options(populate_existing=True)
+    ).all()
+    if len(found) != len(set(keys)):
+        raise NotFound(_("There is no such enrollment."))
+    return found
+
+
+def in_program(session: Session, program_id: UUID) -> Sequence[Enrollment]:
     """Return the enrollments of a program, ordered by id."""
-    query = (
+    return session.scalars(
         select(Enrollment)
         .where(Enrollment.program_id == program_id)
         .options(*_WITH)
         .order_by(Enrollment.id)
-    )
-    if statuses:
-        query = query.where(Enrollment.status.in_(statuses))
-    return session.scalars(query).all()
+    ).all()
 
 
 def histories(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, History]:
@@ -113,7 +132,37 @@ def histories(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, Hi
 
 def history(session: Session, enrollment: Enrollment) -> History:
     """Return the gate history of one enrollment, without what came too late."""
-    return _effective(enrollment, _everything(session, [enrollment.id])[enrollment.id])
+    return histories_of(session, [enrollment])[enrollment.id]
+
+
+def histories_of(
+    session: Session, enrollments: Sequence[Enrollment]
+) -> dict[UUID, History]:
+    """Return the gate history of each enrollment, in one statement."""
+    found = _everything(session, [one.id for one in enrollments])
+    return {one.id: _effective(one, found[one.id]) for one in enrollments}
+
+
+def answer(session: Session, enrollment: Enrollment, *, at: datetime) -> Answer:
+    """Return what the partner could do at a moment, past or present."""
+    return rules.answer(
+        enrollment.version.definition.gates,
+        history(session, enrollment),
+        joined_at=enrollment.joined_at,
+        moment=at,
+    )
+
+
+def told(
+    session: Session, enrollment_id: UUID
+) -> set[tuple[str, NoticeKind, datetime, int]]:
+    """Return the key of everything that the partner was told about its gates."""
+    rows = session.execute(
+        select(
+            GateNotice.gate_key, GateNotice.kind, GateNotice.about_at, GateNotice.step
+        ).where(GateNotice.enrollment_id == enrollment_id)
+    )
+    return {(key, kind, about_at, step) for key, kind, about_at, step in rows}
 
 
 def _everything(
@@ -181,40 +230,18 @@ def intervals(
     ).all()
 
 
-def acceptances(session: Session, enrollment_id: UUID) -> Sequence[AgreementAcceptance]:
-    """Return what was accepted, newest first."""
-    return session.scalars(
-        select(AgreementAcceptance)
-        .where(AgreementAcceptance.enrollment_id == enrollment_id)
-        .order_by(AgreementAcceptance.accepted_at.desc())
-    ).all()
-
-
 def with_gate_ended(
     session: Session, *, since: datetime, now: datetime
 ) -> Sequence[UUID]:
-    """Return the active enrollments of which a gate ended in `(since, now]`."""
+    """Return the running enrollments of which a gate ended in `(since, now]`."""
     return session.scalars(
         select(Enrollment.id)
         .join(GateInterval, GateInterval.enrollment_id == Enrollment.id)
         .where(
-            Enrollment.status == EnrollmentStatus.ACTIVE,
+            Enrollment.status.in_(RUNNING),
             GateInterval.met_until > since,
             GateInterval.met_until <= now,
         )
         .distinct()
         .order_by(Enrollment.id)
     ).all()
-
-
-def signatures(
-    session: Session, enrollment_id: UUID
-) -> list[tuple[AgreementAcceptance, str]]:
-    """Return what was accepted and by whom, newest first."""
-    rows = session.execute(
-        select(AgreementAcceptance, User.name)
-        .join(User, User.id == AgreementAcceptance.accepted_by_id)
-        .where(AgreementAcceptance.enrollment_id == enrollment_id)
-        .order_by(AgreementAcceptance.accepted_at.desc())
-    )
-    return [(acceptance, name) for acceptance, name in rows]

@@ -9,10 +9,11 @@ count: `effective_history` leaves it out.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from portal.kit.clock import day_start
-from portal.programs.definition import Blocks, Gate, GateKind
+from portal.programs.definition import Blocks, Gate, GateKind, WhileUnmet
 
 STOPPED = "*stopped"
 """Key of the intervals in which staff had suspended or ended the enrollment. No gate
@@ -36,11 +37,14 @@ class Interval:
         until: The first moment after it; none: it still is met.
         in_grace: Whether the last payment failed, so that only the days of grace
             hold the gate open until its end.
+        renews: Whether its end moves on by itself, as that of a fee that is paid
+            again; nobody needs a warning before it.
     """
 
     since: datetime
     until: datetime | None = None
     in_grace: bool = False
+    renews: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -65,6 +69,7 @@ class GateStatus:
             without a deadline.
         is_overdue: Whether that day is over.
         in_grace: Whether it is met only until `until`, because a payment failed.
+        renews: Whether that end moves on by itself.
     """
 
     gate: Gate
@@ -73,6 +78,7 @@ class GateStatus:
     due_on: date | None = None
     is_overdue: bool = False
     in_grace: bool = False
+    renews: bool = False
 
     @property
     def is_met(self) -> bool:
@@ -168,6 +174,7 @@ def status_of(
             min(i.since for i in current),
             until,
             in_grace=all(i.in_grace for i in current),
+            renews=any(i.renews for i in current),
         )
     last_day = due_on(gate, joined_at=joined_at, zone=zone)
     if last_day is None or any(i.since <= at for i in found):
@@ -211,6 +218,96 @@ def unmet_at(
         if blocks in gate.blocks
         and not any(i.holds(moment) for i in history.get(gate.key, ()))
     ]
+
+
+class SaleFate(StrEnum):
+    """What becomes of a sale made at a moment, as far as the gates go."""
+
+    EARNS = "earns"
+    HELD = "held"
+    """It earns once what is in the way is done."""
+    FORFEITED = "forfeited"
+    NOBODYS = "nobodys"
+    """The partner was not in the program yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a partner could do at one moment, and what was in the way.
+
+    Attributes:
+        moment: The moment.
+        is_member: Whether the partner had joined by then.
+        in_the_way: The gates that kept it from each thing, in the program's order.
+    """
+
+    moment: datetime
+    is_member: bool
+    in_the_way: Mapping[Blocks, Sequence[Gate]]
+
+    def may(self, blocks: Blocks) -> bool:
+        """Tell whether nothing kept the partner from `blocks`."""
+        return self.is_member and not self.in_the_way[blocks]
+
+    @property
+    def sale(self) -> SaleFate:
+        """What became of a sale at that moment."""
+        if not self.is_member:
+            return SaleFate.NOBODYS
+        found = self.in_the_way[Blocks.EARN]
+        if any(one.sales_while_unmet is WhileUnmet.FORFEITED for one in found):
+            return SaleFate.FORFEITED
+        return SaleFate.HELD if found else SaleFate.EARNS
+
+
+def answer(
+    gates: Sequence[Gate], history: History, *, joined_at: datetime, moment: datetime
+) -> Answer:
+    """Return what the partner could do at `moment`, past or present.
+
+    It asks what rating asks of a sale: `unmet_at`.
+
+    Args:
+        gates: The gates of the version under which the partner joined.
+        history: The effective one, as `queries.history` returns it.
+        joined_at: When the partner joined.
+        moment: The moment.
+    """
+    return Answer(
+        moment,
+        joined_at <= moment,
+        {blocks: unmet_at(gates, history, blocks, moment) for blocks in Blocks},
+    )
+
+
+def waiting_since(
+    statuses: Sequence[GateStatus],
+    history: History,
+    gate: Gate,
+    *,
+    joined_at: datetime,
+    at: datetime,
+) -> datetime:
+    """Return since when the partner waits at a gate that is not met.
+
+    That is when it was lost; of one that never was met, when the partner had joined
+    and done what the program asks for before it.
+
+    Args:
+        statuses: How all gates stand at the moment `at`, in the program's order.
+        history: The effective intervals.
+        gate: The gate.
+        joined_at: When the partner joined.
+        at: The moment.
+    """
+    found = [one for one in history.get(gate.key, ()) if not one.is_empty]
+    ends = [one.until for one in found if one.until is not None]
+    lost = [end for end in ends if end <= at]
+    if lost:
+        return max(lost)
+    before = [one.gate.key for one in statuses].index(gate.key)
+    done = [one.since for one in statuses[:before] if one.since is not None]
+    return max([joined_at, *done])
 
 
 def is_open_throughout(statuses: Sequence[GateStatus]) -> bool:

@@ -16,8 +16,9 @@ from flask_babel.speaklater import LazyString
 
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import GateStatus
-from portal.programs.definition import Blocks, GateKind
-from portal.web.formats import date_text
+from portal.kit.money import Money
+from portal.programs.definition import Blocks, Fee, GateKind
+from portal.web.formats import date_text, money_text
 from portal.web.navigation import link_to
 
 UNLOCKS: Mapping[Blocks, LazyString] = MappingProxyType(
@@ -29,7 +30,11 @@ UNLOCKS: Mapping[Blocks, LazyString] = MappingProxyType(
     }
 )
 _PAGES: Mapping[GateKind, str] = MappingProxyType(
-    {GateKind.CERTIFICATION: "certification.index", GateKind.FEE: "fees.index"}
+    {
+        GateKind.CERTIFICATION: "certification.index",
+        GateKind.FEE: "fees.index",
+        GateKind.TAX_FORM: "tax.index",
+    }
 )
 
 
@@ -56,7 +61,7 @@ def checklist_items(
     return [
         ChecklistItem(
             title=status.gate.title,
-            hint=_hint(status),
+            hint=_hint(enrollment, status),
             state=_state(status, is_next=status is following),
             url=None if status.is_missed else page_of(enrollment, status),
             label=_label(status),
@@ -77,7 +82,7 @@ def page_of(enrollment: Enrollment, status: GateStatus) -> str | None:
     """Return where the partner meets the gate, or reads how they did."""
     kind = status.gate.kind
     if kind is GateKind.AGREEMENT:
-        return url_for("enrollments.agreement", enrollment_id=enrollment.id)
+        return url_for("agreements.show", enrollment_id=enrollment.id)
     return link_to(_PAGES[kind]) if kind in _PAGES else None
 
 
@@ -98,7 +103,7 @@ def _label(status: GateStatus) -> str | None:
     return None
 
 
-def _hint(status: GateStatus) -> str:
+def _hint(enrollment: Enrollment, status: GateStatus) -> str:
     if status.since is not None:
         return _hint_of_met(status, status.since)
     if status.is_missed and status.due_on is not None:
@@ -111,6 +116,9 @@ def _hint(status: GateStatus) -> str:
     gate = status.gate
     unlocked = ", ".join(str(UNLOCKS[blocks]) for blocks in gate.blocks)
     parts = [gate.how, gettext("You need this to: %(what)s.", what=unlocked)]
+    fee = enrollment.version.definition.fee if gate.kind is GateKind.FEE else None
+    if fee is not None:
+        parts.append(_cost(fee, enrollment.tier))
     if status.due_on is not None:
         parts.append(_deadline(status, status.due_on))
     if gate.forfeits_after_months is not None:
@@ -124,6 +132,14 @@ def _hint(status: GateStatus) -> str:
             )
         )
     return " ".join(str(part) for part in parts if part)
+
+
+def _cost(fee: Fee, tier: str | None) -> str:
+    """Return what the fee costs at the partner's level."""
+    price = money_text(Money(fee.minor_for(tier), fee.currency))
+    if fee.interval == "year":
+        return str(gettext("It costs %(price)s a year.", price=price))
+    return str(gettext("It costs %(price)s a month.", price=price))
 
 
 def _hint_of_met(status: GateStatus, since: datetime) -> str:

@@ -12,10 +12,11 @@ LOOK_BACK = timedelta(days=2)
 
 @jobs.periodic("enrollments.close_expired", cron="*/5 * * * *")
 def close_expired() -> None:
-    """Re-evaluate the enrollments of which a gate ended, such as by a certificate.
+    """Re-evaluate the enrollments of which a gate ended, and say so to the partner.
 
     Whether a partner could earn at a moment is read from the intervals and needs no
-    job; this brings the status that people see in line.
+    job; this brings the status that people see in line. What this misses while no
+    worker runs, the daily look at everybody's standing does: `tiers.tasks`.
     """
     now = utc_now()
     ended = queries.with_gate_ended(db.session(), since=now - LOOK_BACK, now=now)
@@ -23,3 +24,4 @@ def close_expired() -> None:
         with transaction(db.session()) as session:
             enrollment = queries.get(session, enrollment_id, lock=True)
             service.reevaluate(session, enrollment, now=now)
+            service.notify(session, enrollment, now=now)

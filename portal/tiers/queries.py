@@ -56,6 +56,21 @@ def history(session: Session, enrollment_id: UUID) -> Sequence[TierChange]:
     ).all()
 
 
+def histories(
+    session: Session, enrollment_ids: Sequence[UUID]
+) -> dict[UUID, list[TierChange]]:
+    """Return the levels that each enrollment held, newest first."""
+    found: dict[UUID, list[TierChange]] = {key: [] for key in enrollment_ids}
+    rows = session.scalars(
+        select(TierChange)
+        .where(TierChange.enrollment_id.in_(enrollment_ids))
+        .order_by(TierChange.from_at.desc())
+    )
+    for row in rows:
+        found[row.enrollment_id].append(row)
+    return found
+
+
 def current_tier(session: Session, enrollment_id: UUID) -> str | None:
     """Return the key of the level held; none before the first one is worked out."""
     return session.scalar(
@@ -233,21 +248,14 @@ def _views(
         version.program_id: version.definition
         for version in programs.all_current(session, now)
     }
-    histories: dict[UUID, list[TierChange]] = defaultdict(list)
-    rows = session.scalars(
-        select(TierChange)
-        .where(TierChange.enrollment_id.in_(keys))
-        .order_by(TierChange.from_at.desc())
-    )
-    for row in rows:
-        histories[row.enrollment_id].append(row)
+    held = histories(session, keys)
     return [
         _view(
             enrollment,
             current.get(enrollment.program_id, enrollment.version.definition),
             events[enrollment.id],
             inputs[enrollment.id],
-            histories[enrollment.id],
+            held[enrollment.id],
             now=now,
         )
         for enrollment in own

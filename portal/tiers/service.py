@@ -233,6 +233,7 @@ def rebuild(
     events: Sequence[Event],
     now: datetime,
     inputs: TierInputs | None = None,
+    kept: Sequence[TierChange] | None = None,
 ) -> Timeline | None:
     """Bring the kept history of levels in line with what happened.
 
@@ -245,6 +246,7 @@ def rebuild(
         events: The enrollment's sales and refunds, in order.
         now: Up to when.
         inputs: What decides besides sales; none: read it.
+        kept: The kept history, read while the enrollment was locked; none: read it.
 
     Returns:
         The levels over time; none in a program without tiers.
@@ -255,13 +257,19 @@ def rebuild(
     line = _line(definition, events, inputs, now)
     wanted = _wanted(line, enrollment, events)
     enrollment.tier = wanted[max(wanted)][0] if wanted else None
-    for row in queries.history(session, enrollment.id):
+    if kept is None:
+        kept = queries.history(session, enrollment.id)
+    wrong = []
+    for row in kept:
         given = (row.tier, row.metric_value, row.reason)
         if wanted.get(row.from_at) == given:
             del wanted[row.from_at]
         else:
+            wrong.append(row)
+    if wrong:
+        for row in wrong:
             session.delete(row)
-    session.flush()  # A replaced row must be gone before its successor is there.
+        session.flush()  # A replaced row must be gone before its successor is there.
     session.add_all(
         TierChange(
             enrollment_id=enrollment.id,
@@ -275,15 +283,21 @@ def rebuild(
     return line
 
 
-def keep_up(session: Session, enrollment: Enrollment, *, now: datetime) -> None:
+def keep_up(
+    session: Session, enrollment: Enrollment, *, now: datetime
+) -> Timeline | None:
     """Bring an enrollment's level in line with what follows from time alone.
 
-    A membership that ends because a level was not reached in time ends here.
+    A membership that ends because a level was not reached in time ends here, and
+    nothing is earned from the day of the duty on, however late this runs.
 
     Args:
         session: The session that holds the open transaction.
         enrollment: The enrollment, locked by the caller.
         now: The moment.
+
+    Returns:
+        The levels over time; none in a program without tiers.
     """
     line = rebuild(
         session,
@@ -300,7 +314,9 @@ def keep_up(session: Session, enrollment: Enrollment, *, now: datetime) -> None:
             actor=None,
             reason="The tier that the program asks for was not reached in time.",
             now=now,
+            since=line.ends_at,
         )
+    return line
 
 
 def _line(

@@ -23,29 +23,61 @@ EXAM: dict[str, Any] = {
     "blocks": ["earn"],
     "certification": "solutions-partner",
 }
+FEE: dict[str, Any] = {
+    "key": "fee",
+    "kind": "fee",
+    "title": "Pay the fee",
+    "blocks": ["earn", "link"],
+}
+FEE_OF_50: dict[str, Any] = {
+    "title": "Membership",
+    "currency": "USD",
+    "grace_days": 7,
+    "minor_by_tier": {"any": 5_000},
+}
+TERMS: dict[str, Any] = {
+    "key": "terms",
+    "kind": "agreement",
+    "title": "Sign",
+    "blocks": ["join", "payout"],
+}
 
 
-def version_with_gates(
-    *gates: dict[str, Any], time_zone: str = "UTC"
-) -> ProgramVersion:
-    """A version of the preset with e-mail, review and these gates, without a fee."""
+def definition_with_gates(
+    *gates: dict[str, Any], time_zone: str = "UTC", interval: str = "month"
+) -> dict[str, Any]:
+    """The preset with e-mail, review and these gates.
+
+    With a fee or an agreement only if there is a gate for it.
+    """
     definition = preset("hubspot-solutions-partner").model_dump(mode="json")
     first = [g for g in definition["gates"] if g["kind"] in ("email", "review")]
+    kinds = {one["kind"] for one in gates}
     definition |= {
-        "agreement": None,
-        "fee": None,
+        "agreement": definition["agreement"] if "agreement" in kinds else None,
+        "fee": FEE_OF_50 | {"interval": interval} if "fee" in kinds else None,
         "gates": [*first, *gates],
         "time_zone": time_zone,
     }
-    version: ProgramVersion = ProgramVersionFactory.create(definition_json=definition)
+    return definition
+
+
+def version_with_gates(*gates: dict[str, Any], **parts: str) -> ProgramVersion:
+    """A version of such a program, in force from NOW on."""
+    version: ProgramVersion = ProgramVersionFactory.create(
+        definition_json=definition_with_gates(*gates, **parts)
+    )
     return version
 
 
 def enrolled(
-    *gates: dict[str, Any], joined_at: datetime = NOW, time_zone: str = "UTC"
+    *gates: dict[str, Any],
+    joined_at: datetime = NOW,
+    **parts: str,
 ) -> Enrollment:
     """An enrollment under such a version."""
     enrollment: Enrollment = EnrollmentFactory.create(
-        version=version_with_gates(*gates, time_zone=time_zone), joined_at=joined_at
+        version=version_with_gates(*gates, **parts),
+        joined_at=joined_at,
     )
     return enrollment

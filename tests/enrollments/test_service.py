@@ -1,4 +1,3 @@
-import hashlib
 from datetime import timedelta
 
 import pytest
@@ -154,56 +153,6 @@ class TestGates:
         ]
 
 
-class TestAgreement:
-    def test_the_exact_text_is_on_record(self, session: Session) -> None:
-        enrollment = joined(session)
-        user = UserFactory.create()
-
-        acceptance = service.accept_agreement(
-            session, enrollment, user=user, remote_address="192.0.2.1", now=NOW
-        )
-
-        agreement = enrollment.version.definition.agreement
-        assert agreement is not None
-        assert acceptance.version == agreement.version
-        digest = hashlib.sha256(agreement.text.encode()).hexdigest()
-        assert acceptance.text_sha256 == digest
-        assert "agreement" not in unmet(session, enrollment)
-        session.flush()
-        assert queries.signatures(session, enrollment.id) == [(acceptance, user.name)]
-        assert queries.acceptances(session, enrollment.id) == [acceptance]
-
-    def test_it_is_accepted_once(self, session: Session) -> None:
-        enrollment = joined(session)
-        user = UserFactory.create()
-        service.accept_agreement(
-            session, enrollment, user=user, remote_address="", now=NOW
-        )
-        session.flush()
-
-        with pytest.raises(service.NothingToAccept):
-            service.accept_agreement(
-                session, enrollment, user=user, remote_address="", now=NOW
-            )
-
-    def test_a_program_may_have_none(self, session: Session) -> None:
-        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
-        definition["agreement"] = None
-        definition["gates"] = [
-            g for g in definition["gates"] if g["kind"] != "agreement"
-        ]
-        enrollment = EnrollmentFactory.create(version__definition_json=definition)
-
-        with pytest.raises(service.NothingToAccept):
-            service.accept_agreement(
-                session,
-                enrollment,
-                user=UserFactory.create(),
-                remote_address="",
-                now=NOW,
-            )
-
-
 class TestByHand:
     def test_suspend_and_resume(self, session: Session) -> None:
         enrollment = joined(session)
@@ -274,7 +223,6 @@ class TestQueries:
         session.flush()
 
         assert set(queries.in_program(session, version.program_id)) == {one, two}
-        assert queries.in_program(session, version.program_id, [S.ACTIVE]) == [two]
 
     def test_histories_cost_one_statement(
         self,

@@ -8,13 +8,12 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.accounts.permissions import Role
-from portal.enrollments import queries, service
+from portal.enrollments import service
 from portal.enrollments.models import Enrollment, EnrollmentStatus
 from portal.enrollments.rules import GateStatus
 from portal.enrollments.steps import next_step
 from portal.kit.clock import utc_now
-from portal.programs.documents import preset
-from tests.enrollments.gates import EXAM, TAX_FORM, enrolled
+from tests.enrollments.gates import EXAM, FEE, TAX_FORM, enrolled
 from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerMemberFactory, UserFactory
 from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
@@ -209,6 +208,17 @@ class TestPrograms:
         assert f"The last payment failed. Pay by {day} to keep it." in page
         assert "Everything is done." not in page
 
+    @pytest.mark.parametrize("interval", ["month", "year"])
+    def test_a_fee_that_is_left_to_pay_names_its_price(
+        self, session: Session, sign_in: SignIn, interval: str
+    ) -> None:
+        enrollment = enrolled(FEE, interval=interval)
+        session.flush()
+
+        page = sign_in(member_of(enrollment)).get("/app/programs").text
+
+        assert f"It costs $50.00 a {interval}." in page
+
     def test_in_no_program_yet(self, session: Session, sign_in: SignIn) -> None:
         del session
         user = PartnerMemberFactory.create().user
@@ -238,101 +248,3 @@ class TestPrograms:
         client = sign_in(UserFactory.create(admin=True))
 
         assert client.get("/app/programs").status_code in {403, 404}
-
-
-class TestAgreement:
-    def test_an_owner_reads_and_accepts(
-        self, session: Session, sign_in: SignIn, enrollment: Enrollment
-    ) -> None:
-        client = sign_in(member_of(enrollment))
-        page = client.get(address(enrollment)).text
-        assert "<h3>1. What you do</h3>" in page
-        assert "Accept the agreement" in page
-
-        response = client.post(address(enrollment), data={"accept": "y"})
-
-        assert response.location == "/app/programs"
-        page = client.get(address(enrollment)).text
-        assert "Your company has accepted this version." in page
-        assert "Mina Park" in page
-        assert "Accept the agreement" not in page
-        (acceptance,) = queries.acceptances(session, enrollment.id)
-        assert acceptance.remote_address == "127.0.0.1"
-
-    def test_the_box_must_be_ticked(
-        self, session: Session, sign_in: SignIn, enrollment: Enrollment
-    ) -> None:
-        response = sign_in(member_of(enrollment)).post(address(enrollment))
-
-        assert response.status_code == 422
-        assert "Tick the box to accept the agreement." in response.text
-        assert queries.acceptances(session, enrollment.id) == []
-
-    def test_a_double_click_is_harmless(
-        self, session: Session, sign_in: SignIn, enrollment: Enrollment
-    ) -> None:
-        client = sign_in(member_of(enrollment))
-
-        answers = [
-            client.post(
-                address(enrollment), data={"accept": "y"}, follow_redirects=True
-            )
-            for _ in range(2)
-        ]
-
-        assert "The agreement is accepted." in answers[0].text
-        assert "has accepted this agreement already" in answers[1].text
-        assert len(queries.acceptances(session, enrollment.id)) == 1
-
-    @pytest.mark.parametrize(
-        "role", [Role.PARTNER_FINANCE, Role.PARTNER_MARKETER, Role.PARTNER_VIEWER]
-    )
-    def test_only_owners_accept(
-        self, sign_in: SignIn, enrollment: Enrollment, role: Role
-    ) -> None:
-        client = sign_in(member_of(enrollment, role))
-
-        page = client.get(address(enrollment))
-
-        assert "Only an owner of your company" in page.text
-        assert client.post(address(enrollment), data={"accept": "y"}).status_code == 403
-
-    def test_other_partners_agreements_are_not_there(
-        self, session: Session, sign_in: SignIn, enrollment: Enrollment
-    ) -> None:
-        client = sign_in(PartnerMemberFactory.create().user)
-
-        assert client.get(address(enrollment)).status_code == 404
-        assert client.post(address(enrollment), data={"accept": "y"}).status_code == 404
-        assert queries.acceptances(session, enrollment.id) == []
-
-    def test_tags_in_the_text_are_shown_and_not_obeyed(
-        self, session: Session, sign_in: SignIn
-    ) -> None:
-        del session
-        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
-        definition["agreement"]["text"] = "# Hi\n\n<script>alert(1)</script>"
-        enrollment = EnrollmentFactory.create(version__definition_json=definition)
-
-        page = sign_in(member_of(enrollment)).get(address(enrollment)).text
-
-        assert "<script>alert" not in page
-        assert "&lt;script&gt;alert(1)" in page
-
-    def test_a_program_without_one_has_no_such_page(
-        self, session: Session, sign_in: SignIn
-    ) -> None:
-        del session
-        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
-        definition["agreement"] = None
-        definition["gates"] = [
-            g for g in definition["gates"] if g["kind"] != "agreement"
-        ]
-        enrollment = EnrollmentFactory.create(version__definition_json=definition)
-        client = sign_in(member_of(enrollment))
-
-        assert client.get(address(enrollment)).status_code == 404
-        posted = client.post(
-            address(enrollment), data={"accept": "y"}, follow_redirects=True
-        )
-        assert "This program has no agreement to accept." in posted.text

@@ -1,6 +1,5 @@
 """What can happen to a partner in a program. Callers own the transaction."""
 
-from portal.enrollments.service.agreeing import NothingToAccept, accept_agreement
 from portal.enrollments.service.confirming import (
     AlreadyConfirmed,
     NotConfirmable,
@@ -10,6 +9,7 @@ from portal.enrollments.service.confirming import (
 )
 from portal.enrollments.service.gates import lose_gate, meet_gate, reevaluate
 from portal.enrollments.service.joining import AlreadyEnrolled, join
+from portal.enrollments.service.notifying import keep, notify
 from portal.enrollments.service.standing import resume, suspend, terminate
 
 __all__ = [
@@ -17,12 +17,12 @@ __all__ = [
     "AlreadyEnrolled",
     "NotConfirmable",
     "NotConfirmed",
-    "NothingToAccept",
-    "accept_agreement",
     "confirm_gate",
     "join",
+    "keep",
     "lose_gate",
     "meet_gate",
+    "notify",
     "reevaluate",
     "resume",
     "suspend",

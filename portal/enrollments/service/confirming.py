@@ -10,7 +10,11 @@ from portal.audit import service as audit
 from portal.enrollments import queries
 from portal.enrollments.models import Enrollment, GateInterval
 from portal.enrollments.rules import Interval
-from portal.enrollments.service.gates import current_interval, reevaluate
+from portal.enrollments.service.gates import (
+    current_interval,
+    rate_anew,
+    reevaluate,
+)
 from portal.kit.clock import day_start
 from portal.kit.errors import Conflict, Invalid, NotFound
 from portal.programs.definition import Gate, GateKind
@@ -88,6 +92,7 @@ def confirm_gate(
         until=until.isoformat() if until else None,
         why=reason,
     )
+    rate_anew(session, enrollment, gate.key, now=now)
     reevaluate(session, enrollment, now=now)
 
 
@@ -128,6 +133,7 @@ def withdraw_gate(
         gate=gate.key,
         why=reason,
     )
+    rate_anew(session, enrollment, gate.key, now=now)
     reevaluate(session, enrollment, now=now)
 
 

@@ -4,10 +4,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from portal import jobs
 from portal.accounts.models import User
 from portal.audit import service as audit
 from portal.enrollments import queries, rules
 from portal.enrollments.models import Enrollment, EnrollmentStatus, GateInterval
+from portal.programs.definition import Blocks
+
+RECOMPUTE = "commissions.recompute"
+"""The job that rates an enrollment's sales anew; it lives above this package."""
 
 
 def meet_gate(
@@ -20,6 +25,7 @@ def meet_gate(
     note: str = "",
     actor: User | None = None,
     in_grace: bool = False,
+    renews: bool = False,
 ) -> None:
     """Note that the partner has what a gate asks for, from `now` on.
 
@@ -35,11 +41,12 @@ def meet_gate(
         note: What met it, such as a certificate's number.
         actor: Who did it; none for the portal itself.
         in_grace: Whether a payment failed, so that it holds for the days of grace.
+        renews: Whether its end moves on by itself, as that of a fee.
     """
     current = current_interval(session, enrollment, gate_key, now)
     if current is not None:
-        current.met_until = until
-        current.in_grace = in_grace
+        _extend(session, enrollment, current, until=until, in_grace=in_grace, now=now)
+        current.renews = renews
         current.note = note or current.note
     else:
         is_missed = any(
@@ -53,6 +60,7 @@ def meet_gate(
                 met_from=now,
                 met_until=until,
                 in_grace=in_grace,
+                renews=renews,
                 note=note,
             )
         )
@@ -65,7 +73,64 @@ def meet_gate(
             gate=gate_key,
             note=note or None,
         )
+        rate_anew(session, enrollment, gate_key, now=now)
     reevaluate(session, enrollment, now=now)
+
+
+def _extend(
+    session: Session,
+    enrollment: Enrollment,
+    current: GateInterval,
+    *,
+    until: datetime | None,
+    in_grace: bool,
+    now: datetime,
+) -> None:
+    """Move the end of what is met, and keep what changed for whoever asks later."""
+    actions = []
+    if current.met_until != until:
+        actions.append("gate.extended")
+    if current.in_grace != in_grace:
+        actions.append("gate.in_grace" if in_grace else "gate.out_of_grace")
+    for action in actions:
+        audit.record(
+            session,
+            action,
+            enrollment.id,
+            actor=None,
+            at=now,
+            gate=current.gate_key,
+            until=until.isoformat() if until else None,
+        )
+    if actions:
+        rate_anew(session, enrollment, current.gate_key, now=now)
+    current.met_until = until
+    current.in_grace = in_grace
+
+
+def rate_anew(
+    session: Session, enrollment: Enrollment, gate_key: str, *, now: datetime
+) -> None:
+    """Queue the rating of sales that a gate held, when it opens or shuts.
+
+    A gate that decides on no sale, and one that is met in the moment of joining,
+    change none. One waiting job is enough.
+    """
+    decides = any(
+        gate.key == gate_key
+        and (Blocks.EARN in gate.blocks or gate.forfeits_after_months is not None)
+        for gate in enrollment.version.definition.gates
+    )
+    if not decides or now <= enrollment.joined_at:
+        return
+    lock = f"{RECOMPUTE}:{enrollment.id}"
+    jobs.defer(
+        session,
+        RECOMPUTE,
+        {"enrollment_id": str(enrollment.id)},
+        lock=lock,
+        queueing_lock=lock,
+    )
 
 
 def lose_gate(
@@ -100,6 +165,7 @@ def lose_gate(
         gate=gate_key,
         note=note or None,
     )
+    rate_anew(session, enrollment, gate_key, now=now)
     reevaluate(session, enrollment, now=now)
 
 
