@@ -1,4 +1,4 @@
-"""Exams, question banks and certificates as staff see them."""
+"""Exams and certificates as staff see them."""
 
 from uuid import UUID
 
@@ -30,19 +30,6 @@ def index() -> ResponseReturnValue:
         overviews=queries.overviews(session),
         certificates=queries.certificates(session, NEWEST),
         now=utc_now(),
-    )
-
-
-@bp.get("/<key>")
-@requires(Permission.CERTIFICATION_READ)
-def bank(key: str) -> ResponseReturnValue:
-    """Show an exam's settings and its questions, without the answers."""
-    session = db.session()
-    exam = queries.by_key(session, key)
-    return render_template(
-        "certification/admin/bank.html",
-        exam=exam,
-        questions=queries.questions(session, exam.id),
     )
 
 

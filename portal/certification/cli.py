@@ -4,10 +4,11 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from portal.certification import bank, queries
+from portal.certification import bank, imports, queries
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
+from portal.kit.errors import DomainError
 
 group = AppGroup("cert", help="Certifications and certificates.")
 
@@ -29,6 +30,36 @@ def install(file: Path | None) -> None:
             bank.install(session, one)
     for one in banks:
         click.echo(f"{one.key}: {len(one.questions)} questions")
+
+
+@group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--exam", "key", required=True, help="Key of the exam.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(sorted(imports.FORMATS)),
+    help="By default by the end of the file's name.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would happen.")
+def import_questions(file: Path, key: str, fmt: str | None, *, dry_run: bool) -> None:
+    """Bring the questions in FILE into the bank of an exam, all of them or none."""
+    fmt = fmt or ("csv" if file.suffix.lower() == ".csv" else "gift")
+    try:
+        text = imports.decoded(file.read_bytes())
+        with transaction(db.session()) as session:
+            exam = queries.by_key(session, key)
+            planned = imports.plan(session, exam, text, fmt)
+            if not planned.problems and not dry_run:
+                imports.take_in(session, exam, planned, actor=None, now=utc_now())
+    except (ValueError, DomainError) as error:
+        raise click.ClickException(str(error)) from error
+    for problem in planned.problems:
+        click.echo(str(problem), err=True)
+    if planned.problems:
+        raise click.ClickException("nothing was brought in.")
+    counts = f"{len(planned.new)} new, {planned.known} known already"
+    click.echo(f"{counts}; nothing was written." if dry_run else f"{counts}.")
 
 
 @group.command("verify")

@@ -46,3 +46,24 @@ def send_failed(
             "path": "/app/certifications",
         },
     )
+
+
+def send_regraded(
+    session: Session, attempt: Attempt, certificate: Certificate, *, now: datetime
+) -> None:
+    """Say that a question was graded wrongly, and that the attempt is passed."""
+    mail.enqueue(
+        session,
+        to=attempt.user.email,
+        template="certification/regraded",
+        locale=attempt.user.locale,
+        now=now,
+        context={
+            "name": attempt.user.name,
+            "exam": attempt.certification.title,
+            "right": attempt.right_count or 0,
+            "total": attempt.question_count,
+            "number": certificate.number,
+            "path": f"/verify/{certificate.number}",
+        },
+    )

@@ -1,7 +1,7 @@
 """Exams, their questions, attempts and certificates.
 
-The right answers lie in a table of their own, which only `service.submit` and the
-staff's question bank read: nothing that serves an attempt ever loads them.
+The right answers lie in a table of their own, which only grading, the import and the
+page where staff correct them read: nothing that serves an attempt ever loads them.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts.models import User
 from portal.certification import rules
+from portal.certification.rules import QuestionKind
 from portal.kit.db import Base
-from portal.kit.errors import Conflict
+from portal.kit.errors import Conflict, NotFound
 from portal.kit.ids import new_id, public_id
 from portal.partners.models import Partner
 
@@ -43,13 +44,18 @@ class Certification(Base):
     wait_hours: Mapped[int]
     """Pause after a failed attempt."""
     valid_months: Mapped[int]
+    renewal_days: Mapped[int] = mapped_column(default=rules.RENEWAL_DAYS)
+    """How long before it expires a certificate can be renewed."""
+    topic_counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """How many questions of each topic one attempt asks; empty: spread evenly."""
 
 
-class QuestionKind(StrEnum):
-    """How many options are right."""
+class Difficulty(StrEnum):
+    """How hard a question is meant to be."""
 
-    SINGLE = "single"
-    MULTIPLE = "multiple"
+    EASY = "easy"
+    MEDIUM = "medium"
+    HARD = "hard"
 
 
 class Question(Base):
@@ -62,16 +68,28 @@ class Question(Base):
     certification_id: Mapped[UUID] = mapped_column(ForeignKey("certifications.id"))
     key: Mapped[str]
     topic: Mapped[str]
+    difficulty: Mapped[Difficulty] = mapped_column(default=Difficulty.MEDIUM)
     kind: Mapped[QuestionKind]
     text: Mapped[str]
     options: Mapped[list[Any]]
-    """`[{"key": "a", "label": "..."}]`."""
+    """`[{"key": "a", "label": "..."}]`; empty when the answer is typed."""
     retired_at: Mapped[datetime | None]
     """Since when it is drawn no more; a question is never deleted."""
 
+    certification: Mapped[Certification] = relationship(lazy="raise")
+
+    @property
+    def public_id(self) -> str:
+        """The id that people and programs see."""
+        return public_id("qst", self.id)
+
 
 class AnswerKey(Base):
-    """Which options of a question are right."""
+    """What the right answer to a question is.
+
+    Keys of options: the right ones, or all in the right order. For a typed answer,
+    the texts that count.
+    """
 
     __tablename__ = "answer_keys"
 
@@ -80,6 +98,50 @@ class AnswerKey(Base):
     )
     right: Mapped[list[Any]]
     explanation: Mapped[str] = mapped_column(default="")
+
+
+class KeyChange(Base):
+    """A wrong answer key that was corrected. Written once, never changed."""
+
+    __tablename__ = "answer_key_changes"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"), index=True)
+    before: Mapped[list[Any]]
+    after: Mapped[list[Any]]
+    reason: Mapped[str]
+    changed_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    changed_at: Mapped[datetime]
+
+    changed_by: Mapped[User] = relationship(lazy="raise")
+
+
+class Regrade(Base):
+    """What a corrected key did to one attempt. Written once, never changed."""
+
+    __tablename__ = "attempt_regrades"
+    __table_args__ = (UniqueConstraint("key_change_id", "attempt_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    key_change_id: Mapped[UUID] = mapped_column(ForeignKey("answer_key_changes.id"))
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"), index=True)
+    right_before: Mapped[int]
+    right_after: Mapped[int]
+    outcome: Mapped[rules.RegradeOutcome]
+
+
+class ExtraTime(Base):
+    """More time for one person, at every exam from the next attempt on."""
+
+    __tablename__ = "exam_extra_times"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    percent: Mapped[int]
+    granted_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    granted_at: Mapped[datetime]
+
+    user: Mapped[User] = relationship(lazy="raise", foreign_keys=[user_id])
+    granted_by: Mapped[User] = relationship(lazy="raise", foreign_keys=[granted_by_id])
 
 
 class AttemptStatus(StrEnum):
@@ -96,10 +158,10 @@ TRANSITIONS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = MappingProxyType
     {
         _S.IN_PROGRESS: frozenset({_S.PASSED, _S.FAILED}),
         _S.PASSED: frozenset(),
-        _S.FAILED: frozenset(),
+        _S.FAILED: frozenset({_S.PASSED}),
     }
 )
-"""Every move an attempt can make."""
+"""Every move an attempt can make; failed to passed only when a key was corrected."""
 
 
 class AttemptTransition(Conflict):
@@ -130,6 +192,8 @@ class Attempt(Base):
     status: Mapped[AttemptStatus] = mapped_column(default=AttemptStatus.IN_PROGRESS)
     started_at: Mapped[datetime]
     deadline_at: Mapped[datetime]
+    extra_percent: Mapped[int] = mapped_column(default=0)
+    """Extra time that the deadline includes."""
     submitted_at: Mapped[datetime | None]
     right_count: Mapped[int | None]
     question_count: Mapped[int]
@@ -147,6 +211,27 @@ class Attempt(Base):
     def public_id(self) -> str:
         """The id that people and programs see."""
         return public_id("att", self.id)
+
+    def asked_at(self, position: int) -> "AttemptQuestion":
+        """Return the question at a position, counted from 1.
+
+        Raises:
+            NotFound: There is none.
+        """
+        if not 1 <= position <= len(self.questions):
+            raise NotFound(_("There is no such question."))
+        return self.questions[position - 1]
+
+    def refuse_when_over(self) -> None:
+        """Refuse anything that only an open attempt takes.
+
+        Raises:
+            AttemptTransition: The attempt is over.
+        """
+        if self.status is not AttemptStatus.IN_PROGRESS:
+            raise AttemptTransition(
+                _("This attempt is over; its answers stay as given.")
+            )
 
     def move_to(self, status: AttemptStatus) -> None:
         """Change the status.
@@ -171,19 +256,22 @@ class AttemptQuestion(Base):
     )
     position: Mapped[int] = mapped_column(primary_key=True)
     """From 1 on."""
-    question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"))
+    question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"), index=True)
     option_order: Mapped[list[Any]]
     answer: Mapped[list[Any]] = mapped_column(default=list)
-    """Keys of the chosen options; empty while unanswered."""
+    """Keys of the chosen options, in their order, or the text typed; empty while
+    unanswered."""
     answered_at: Mapped[datetime | None]
+    is_right: Mapped[bool | None]
+    """As graded; none before that."""
 
     question: Mapped[Question] = relationship(lazy="raise")
 
     @property
-    def options(self) -> list[tuple[str, str]]:
-        """Key and label of each option, in the order of this attempt."""
+    def labels(self) -> list[str]:
+        """The options in the order of this attempt."""
         labels = {option["key"]: option["label"] for option in self.question.options}
-        return [(key, labels[key]) for key in self.option_order]
+        return [labels[key] for key in self.option_order]
 
 
 class Certificate(Base):
@@ -205,6 +293,7 @@ class Certificate(Base):
     revocation_reason: Mapped[str] = mapped_column(default="")
 
     certification: Mapped[Certification] = relationship(lazy="raise")
+    attempt: Mapped[Attempt] = relationship(lazy="raise")
     partner: Mapped[Partner] = relationship(lazy="raise")
 
     @property

@@ -2,14 +2,25 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
-from portal.certification import queries, service
+from portal.certification import answers, badges, queries, service
+from portal.certification.documents import render
 from portal.certification.models import Attempt, AttemptStatus
+from portal.certification.rules import renewable_from
+from portal.config import Settings
 from portal.enrollments import queries as enrollments
 from portal.extensions import db
 from portal.kit.clock import utc_now
@@ -17,6 +28,7 @@ from portal.kit.db import transaction
 from portal.kit.errors import Invalid, NotFound
 from portal.partners.access import current_partner_id
 from portal.programs.definition import Gate
+from portal.web.downloads import download
 
 bp = Blueprint("certification", __name__, url_prefix="/app/certifications")
 
@@ -66,9 +78,13 @@ def rules(key: str) -> ResponseReturnValue:
     running = queries.open_attempt(session, exam.id, user.id)
     if running is not None:
         return redirect(url_for(".question", attempt_id=running.id, position=1))
-    earliest = service.earliest_start(session, exam, user.id, now=now)
     return render_template(
-        "certification/rules.html", exam=exam, earliest=earliest, now=now
+        "certification/rules.html",
+        exam=exam,
+        earliest=service.earliest_start(session, exam, user.id, now=now),
+        renewable=service.renewal_start(session, exam, user.id, now=now),
+        extra_percent=queries.extra_percent(session, user.id),
+        now=now,
     )
 
 
@@ -106,22 +122,31 @@ def question(attempt_id: UUID, position: int) -> ResponseReturnValue:
 @requires(Permission.CERTIFICATION_TAKE)
 def answer(attempt_id: UUID, position: int) -> ResponseReturnValue:
     """Save the answer, then show the next question or the overview."""
-    user = signed_in_user()
-    chosen = request.form.getlist("answer")
     try:
-        with transaction(db.session()) as session:
-            attempt = queries.attempt_of(session, attempt_id, user.id, lock=True)
-            service.answer(attempt, position, chosen, now=utc_now())
-            is_last = position >= len(attempt.questions)
+        is_last = _keep(attempt_id, position)
     except service.TimeIsOver:
         return _submit(attempt_id)
     except Invalid as error:
-        attempt = queries.attempt_of(db.session(), attempt_id, user.id)
-        return _ask(attempt, position, error=error.message, chosen=chosen)
+        attempt = queries.attempt_of(db.session(), attempt_id, signed_in_user().id)
+        return _ask(attempt, position, error=error.message)
     if is_last or "overview" in request.form:
         return redirect(url_for(".overview", attempt_id=attempt_id), code=303)
     following = url_for(".question", attempt_id=attempt_id, position=position + 1)
     return redirect(following, code=303)
+
+
+@bp.post("/attempts/<pid(att):attempt_id>/<int:position>/save")
+@requires(Permission.CERTIFICATION_TAKE)
+def save(attempt_id: UUID, position: int) -> ResponseReturnValue:
+    """Save what is in the form so far, without leaving the question.
+
+    Scripts call it while somebody types, so that a lost connection loses nothing.
+    """
+    try:
+        _keep(attempt_id, position)
+    except Invalid as error:
+        return {"saved": False, "problem": error.message}, 422
+    return {"saved": True}
 
 
 @bp.get("/attempts/<pid(att):attempt_id>/overview")
@@ -170,23 +195,71 @@ def result(attempt_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _ask(
-    attempt: Attempt,
-    position: int,
-    *,
-    error: str = "",
-    chosen: list[str] | None = None,
-) -> ResponseReturnValue:
+@bp.get("/certificates/<pid(cer):certificate_id>")
+@requires(Permission.CERTIFICATION_TAKE)
+def certificate(certificate_id: UUID) -> ResponseReturnValue:
+    """Show one certificate of the team, with its files."""
+    found = queries.certificate_of_partner(
+        db.session(), certificate_id, current_partner_id()
+    )
+    settings = _settings()
+    return render_template(
+        "certification/certificate.html",
+        certificate=found,
+        address=badges.verify_url(found.number, settings),
+        linkedin=badges.linkedin_url(found, settings),
+        has_badges=bool(settings.badge_keys),
+        is_holder=found.user_id == signed_in_user().id,
+        renewable=renewable_from(found.expires_at, found.certification.renewal_days),
+        now=utc_now(),
+    )
+
+
+@bp.get("/certificates/<pid(cer):certificate_id>.pdf")
+@requires(Permission.CERTIFICATION_TAKE)
+def paper(certificate_id: UUID) -> ResponseReturnValue:
+    """Give a certificate of the team as a PDF; a revoked one is not given out."""
+    found = queries.certificate_of_partner(
+        db.session(), certificate_id, current_partner_id()
+    )
+    if found.revoked_at is not None:
+        raise NotFound(_("This certificate was revoked."))
+    settings = _settings()
+    address = badges.verify_url(found.number, settings)
+    return download(
+        render(found, settings.org_name, address),
+        filename=f"{found.number}.pdf",
+        mimetype="application/pdf",
+    )
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["portal.settings"]
+    return settings
+
+
+def _keep(attempt_id: UUID, position: int) -> bool:
+    """Save the answer in the form; tell whether it was to the last question."""
+    with transaction(db.session()) as session:
+        attempt = queries.attempt_of(
+            session, attempt_id, signed_in_user().id, lock=True
+        )
+        asked = attempt.asked_at(position)
+        given = answers.given(asked, answers.typed(asked, request.form))
+        service.answer(attempt, position, given, now=utc_now())
+        return position >= len(attempt.questions)
+
+
+def _ask(attempt: Attempt, position: int, *, error: str = "") -> ResponseReturnValue:
     if attempt.status is not AttemptStatus.IN_PROGRESS:
         return redirect(url_for(".result", attempt_id=attempt.id))
-    if not 1 <= position <= len(attempt.questions):
-        raise NotFound(_("There is no such question."))
-    asked = attempt.questions[position - 1]
+    asked = attempt.asked_at(position)
+    shown = answers.typed(asked, request.form) if error else answers.saved(asked)
     page = render_template(
         "certification/question.html",
         attempt=attempt,
         asked=asked,
-        chosen=asked.answer if chosen is None else chosen,
+        shown=shown,
         error=error,
         now=utc_now(),
     )

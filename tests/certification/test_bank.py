@@ -45,6 +45,9 @@ def test_installing_twice_adds_nothing(session: Session) -> None:
         (("question_count: 1", "question_count: 2"), "fewer questions"),
         (("minutes: 5", "minutes: 0"), "minutes"),
         (("title: Tiny", "name: Tiny"), "title"),
+        (("questions:", "topic_counts: {A: 2}\nquestions:"), "add up"),
+        (("questions:", "topic_counts: {B: 1}\nquestions:"), "topic B: 0 of 1"),
+        (("  text: What", "  accepted: [this]\n  text: What"), "of kind text"),
     ],
 )
 def test_a_wrong_bank_is_refused_with_the_reason(

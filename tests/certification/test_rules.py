@@ -9,10 +9,17 @@ from portal.certification.rules import (
     ATTEMPT_WINDOW,
     CertificateState,
     Graded,
+    QuestionKind,
+    QuestionStatistics,
+    RegradeOutcome,
     certificate_state,
     draw,
     earliest_start,
     grade,
+    regrade_outcome,
+    renewable_from,
+    time_allowed,
+    valid_until,
 )
 from tests.factories.base_factory import NOW
 
@@ -21,7 +28,7 @@ DAY = timedelta(days=1)
 
 
 def graded(given: str, right: str, topic: str = "t") -> Graded:
-    return Graded(topic, frozenset(given), frozenset(right))
+    return Graded(topic, QuestionKind.MULTIPLE, tuple(given), tuple(right))
 
 
 @given(
@@ -62,6 +69,104 @@ def test_a_question_is_right_only_with_exactly_the_right_options() -> None:
 
     assert (score.right, score.total) == (2, 5)
     assert score.by_topic == {"t": (1, 4), "other": (1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("given", "is_right"),
+    [
+        ("abc", True),
+        ("acb", False),
+        ("ab", False),
+        ("", False),
+    ],
+)
+def test_an_order_is_right_as_a_whole_or_not(
+    given: str,
+    is_right: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    answer = Graded("t", QuestionKind.ORDER, tuple(given), ("a", "b", "c"))
+
+    assert answer.is_right is is_right
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_right"),
+    [
+        ("Café au lait", True),
+        ("  CAFE\u0301   AU\u00a0LAIT ", True),  # composed otherwise, other spaces
+        ("ｃａｆé au lait", True),
+        ("STRASSE", True),
+        ("cafe au lait", False),  # an accent is a letter
+        ("", False),
+    ],
+)
+def test_a_typed_answer_counts_whatever_its_case_spaces_and_code_points(
+    typed: str,
+    is_right: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    accepted = ("café au lait", "Straße")
+
+    assert Graded("t", QuestionKind.TEXT, (typed,), accepted).is_right is is_right
+
+
+def test_a_draw_by_topic_takes_so_many_of_each_and_no_other_topic() -> None:
+    bank = {t: [(f"{t}{n}", ["a", "b"]) for n in range(5)] for t in ("x", "y", "z")}
+    rng = random.Random(1)  # noqa: S311 - reproducible
+
+    keys = [one.question_key[0] for one in draw(bank, 4, rng, {"x": 3, "y": 1})]
+
+    assert sorted(keys) == ["x", "x", "x", "y"]
+
+
+def test_the_seed_decides_questions_and_options() -> None:
+    bank = {"t": [(f"q{n}", list("abcdef")) for n in range(30)]}
+    first, again, other = (
+        draw(bank, 10, random.Random(seed))  # noqa: S311 - reproducible
+        for seed in (1, 1, 2)
+    )
+
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [
+        (False, False, RegradeOutcome.UNCHANGED),
+        (True, True, RegradeOutcome.UNCHANGED),
+        (False, True, RegradeOutcome.PASSES_NOW),
+        (True, False, RegradeOutcome.KEPT),
+    ],
+)
+def test_a_correction_takes_nothing_away(
+    before: bool,  # noqa: FBT001 - a table's column
+    after: bool,  # noqa: FBT001 - a table's column
+    outcome: RegradeOutcome,
+) -> None:
+    assert regrade_outcome(passed_before=before, passes_after=after) is outcome
+
+
+def test_a_renewal_runs_from_where_the_other_ends() -> None:
+    expires = NOW + 20 * DAY
+
+    assert valid_until(NOW, months=12, renews=None) == NOW.replace(year=2027)
+    assert valid_until(NOW, months=12, renews=expires) == expires.replace(year=2027)
+    assert valid_until(NOW, months=12, renews=NOW - DAY) == NOW.replace(year=2027)
+    assert renewable_from(expires, 60) == NOW - 40 * DAY
+
+
+def test_extra_time_is_a_share_of_the_time() -> None:
+    assert time_allowed(30, 0) == timedelta(minutes=30)
+    assert time_allowed(30, 25) == timedelta(minutes=37, seconds=30)
+
+
+def test_statistics_say_nothing_below_twenty_answers() -> None:
+    few = QuestionStatistics(asked=19, right=19)
+    many = QuestionStatistics(20, 13, upper=6, upper_right=6, lower=6, lower_right=2)
+
+    assert (few.is_telling, many.is_telling) == (False, True)
+    assert (many.right_percent, many.discrimination) == (65, 67)
+    assert QuestionStatistics(20, 5, 6, 1, 6, 4).discrimination == -50
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from portal.certification.models import (
 )
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import EnrollmentStatus
-from portal.kit.errors import Invalid
+from portal.kit.errors import Invalid, NotFound
 from portal.mail.models import OutboxEmail
 from tests.factories.base_factory import NOW
 from tests.factories.certification import answer_all, exam, learner, started
@@ -91,7 +91,7 @@ class TestAnswer:
 
         with pytest.raises(Invalid, match="answers shown"):
             service.answer(attempt, 1, ["z"], now=NOW)
-        with pytest.raises(Invalid, match="no such question"):
+        with pytest.raises(NotFound, match="no such question"):
             service.answer(attempt, 13, [], now=NOW)
 
     def test_one_answer_where_one_is_right(self, session: Session) -> None:

@@ -5,7 +5,13 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.certification import bank, queries, service
-from portal.certification.models import AnswerKey, Attempt, Certification
+from portal.certification.models import (
+    AnswerKey,
+    Attempt,
+    AttemptQuestion,
+    Certificate,
+    Certification,
+)
 from portal.enrollments.models import Enrollment
 from portal.partners.models import PartnerMember
 from tests.factories.base_factory import NOW
@@ -14,10 +20,53 @@ from tests.factories.programs import EnrollmentFactory
 
 EXAM = "solutions-partner"
 
+EVERY_KIND = f"""
+key: {EXAM}
+title: Every kind
+summary: One question of each kind.
+question_count: 4
+topic_counts: {{A: 2, B: 2}}
+pass_percent: 75
+minutes: 30
+attempts_allowed: 3
+wait_hours: 12
+valid_months: 12
+renewal_days: 30
+questions:
+- key: one
+  topic: A
+  text: Which one is right?
+  options: [{{label: this one, right: true}}, {{label: that one}}]
+- key: several
+  topic: A
+  kind: multiple
+  difficulty: easy
+  text: Which two are right?
+  options: [{{label: red, right: true}}, {{label: green}}, {{label: blue, right: true}}]
+- key: steps
+  topic: B
+  kind: order
+  difficulty: hard
+  text: What comes first?
+  options: [{{label: apply}}, {{label: sign}}, {{label: earn}}]
+- key: word
+  topic: B
+  kind: text
+  text: What is a second order called?
+  accepted: [renewal, Follow-up order]
+"""
+
 
 def exam(session: Session) -> Certification:
     """The exam that the default program asks for, with its bank."""
     certification = bank.install(session, bank.shipped(EXAM))
+    session.flush()
+    return certification
+
+
+def exam_of_every_kind(session: Session) -> Certification:
+    """An exam of four questions, one of each kind, in the place of the default one."""
+    certification = bank.install(session, bank.read_bank(EVERY_KIND))
     session.flush()
     return certification
 
@@ -30,12 +79,17 @@ def learner() -> tuple[User, Enrollment]:
 
 
 def started(
-    session: Session, user: User, enrollment: Enrollment, now: datetime = NOW
+    session: Session,
+    user: User,
+    enrollment: Enrollment,
+    now: datetime = NOW,
+    *,
+    certification: Certification | None = None,
 ) -> Attempt:
     """An open attempt; its questions are the same in every run."""
     attempt = service.start(
         session,
-        exam(session),
+        certification or exam(session),
         user=user,
         partner_id=enrollment.partner_id,
         now=now,
@@ -51,6 +105,28 @@ def answer_all(
     """Answer the first `rightly` questions as they should be, the rest wrongly."""
     for asked in attempt.questions:
         key = session.get_one(AnswerKey, asked.question_id)
-        wrong = [o for o in asked.option_order if o not in key.right][:1]
-        chosen = key.right if asked.position <= rightly else wrong
+        chosen = list(key.right[:1] if asked.question.kind == "text" else key.right)
+        if asked.position > rightly:
+            chosen = _wrong(asked, chosen)
         service.answer(attempt, asked.position, chosen, now=now)
+
+
+def certified(session: Session, now: datetime = NOW) -> Certificate:
+    """The certificate of somebody who passed the exam of every kind."""
+    user, enrollment = learner()
+    certification = exam_of_every_kind(session)
+    attempt = started(session, user, enrollment, now, certification=certification)
+    answer_all(session, attempt, rightly=4, now=now)
+    certificate = service.submit(session, attempt, now=now)
+    session.flush()
+    assert certificate is not None
+    session.refresh(certificate, ["partner", "attempt"])
+    return certificate
+
+
+def _wrong(asked: AttemptQuestion, right: list[str]) -> list[str]:
+    if asked.question.kind == "order":
+        return right[::-1]
+    if asked.question.kind == "text":
+        return ["something else"]
+    return [option for option in asked.option_order if option not in right][:1]

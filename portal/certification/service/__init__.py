@@ -1,0 +1,48 @@
+"""What can happen to exams and certificates. Callers own the transaction."""
+
+from portal.certification.service.attempts import (
+    AttemptIsOpen,
+    HoldsCertificate,
+    TimeIsOver,
+    TooSoon,
+    answer,
+    earliest_start,
+    renewal_start,
+    start,
+    submit,
+)
+from portal.certification.service.certificates import (
+    AlreadyRevoked,
+    meet_gates,
+    new_number,
+    revoke,
+)
+from portal.certification.service.keys import correct_key, preview_correction
+from portal.certification.service.questions import (
+    AlreadyRetired,
+    BankTooSmall,
+    grant_extra_time,
+    retire,
+)
+
+__all__ = [
+    "AlreadyRetired",
+    "AlreadyRevoked",
+    "AttemptIsOpen",
+    "BankTooSmall",
+    "HoldsCertificate",
+    "TimeIsOver",
+    "TooSoon",
+    "answer",
+    "correct_key",
+    "earliest_start",
+    "grant_extra_time",
+    "meet_gates",
+    "new_number",
+    "preview_correction",
+    "renewal_start",
+    "retire",
+    "revoke",
+    "start",
+    "submit",
+]

@@ -1,0 +1,149 @@
+"""Certificates: issued, revoked, and the gates that hang on them."""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import User
+from portal.audit import service as audit
+from portal.certification import queries, rules
+from portal.certification.models import Attempt, Certificate
+from portal.enrollments import queries as enrollments
+from portal.enrollments import service as gates
+from portal.enrollments.models import Enrollment, EnrollmentStatus
+from portal.kit.errors import Conflict, Invalid
+from portal.kit.ids import new_id
+from portal.programs.definition import GateKind
+
+_NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class AlreadyRevoked(Conflict):
+    """The certificate is revoked already."""
+
+    code = "already_revoked"
+
+
+def issue(session: Session, attempt: Attempt, *, now: datetime) -> Certificate:
+    """Issue the certificate of a passed attempt and meet the gates that ask for it.
+
+    Passed while an earlier one is valid, it renews that: it runs from where the other
+    ends, so that renewing early costs no day.
+    """
+    held = queries.valid_certificate(
+        session, attempt.certification_id, attempt.user_id, now
+    )
+    certificate = Certificate(
+        id=new_id(),
+        number=new_number(),
+        certification=attempt.certification,
+        attempt_id=attempt.id,
+        user_id=attempt.user_id,
+        partner_id=attempt.partner_id,
+        holder_name=attempt.user.name,
+        issued_at=now,
+        expires_at=rules.valid_until(
+            now,
+            months=attempt.certification.valid_months,
+            renews=held.expires_at if held else None,
+        ),
+    )
+    session.add(certificate)
+    audit.record(
+        session,
+        "certificate.issued",
+        certificate.id,
+        actor=attempt.user,
+        at=now,
+        number=certificate.number,
+        renews=held.number if held else None,
+    )
+    meet_gates(session, attempt.partner_id, attempt.certification.key, now=now)
+    return certificate
+
+
+def new_number() -> str:
+    """Return a certificate number with 78 random bits, such as 7KQ2-....-....-...."""
+    letters = [secrets.choice(_NUMBER_ALPHABET) for _ in range(16)]
+    return "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+
+
+def revoke(
+    session: Session,
+    certificate: Certificate,
+    *,
+    actor: User,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Take a certificate back; its gate closes unless another one holds it open.
+
+    Args:
+        session: The session that holds the open transaction.
+        certificate: The certificate, locked by the caller, with its certification.
+        actor: Who revokes it.
+        reason: Why; shown to the partner and on the verification page's record.
+        now: From when.
+
+    Raises:
+        AlreadyRevoked: It is revoked.
+        Invalid: No reason is given.
+    """
+    if certificate.revoked_at is not None:
+        raise AlreadyRevoked(_("This certificate is revoked already."))
+    if not reason.strip():
+        raise Invalid(_("Say why the certificate is revoked."), field="reason")
+    certificate.revoked_at = now
+    certificate.revocation_reason = reason.strip()
+    audit.record(
+        session, "certificate.revoked", certificate.id, actor=actor, at=now, why=reason
+    )
+    meet_gates(session, certificate.partner_id, certificate.certification.key, now=now)
+
+
+def meet_gates(
+    session: Session, partner_id: UUID, certification_key: str, *, now: datetime
+) -> None:
+    """Bring the partner's certification gates in line with its certificates.
+
+    One certified person certifies the partner. The gate is met until the last valid
+    certificate expires, and is lost when none is left.
+    """
+    session.flush()  # A certificate issued or revoked a moment ago must count.
+    valid_until = max(
+        (
+            certificate.expires_at
+            for certificate in queries.certificates_of_partner(session, partner_id)
+            if certificate.certification.key == certification_key
+            and certificate.state(now) is rules.CertificateState.VALID
+        ),
+        default=None,
+    )
+    for found in enrollments.of_partner(session, partner_id):
+        for gate in found.version.definition.gates:
+            if (
+                gate.kind is GateKind.CERTIFICATION
+                and gate.certification == certification_key
+                and found.status is not EnrollmentStatus.TERMINATED
+            ):
+                enrollment = enrollments.get(session, found.id, lock=True)
+                _set_gate(session, enrollment, gate.key, valid_until, now=now)
+
+
+def _set_gate(
+    session: Session,
+    enrollment: Enrollment,
+    gate_key: str,
+    valid_until: datetime | None,
+    *,
+    now: datetime,
+) -> None:
+    if valid_until is None:
+        gates.lose_gate(session, enrollment, gate_key, now=now, note="no certificate")
+    else:
+        gates.meet_gate(
+            session, enrollment, gate_key, now=now, until=valid_until, note="passed"
+        )
