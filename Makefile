@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# A file stays with one worker; long files come first (see tests/conftest.py).
+SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,7 +21,7 @@ reset-demo: $(STAMP) ## Forget the demo's data, so that `make demo` starts afres
 	@$(BIN)/python -m portal.demo --reset-only
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest $(SPREAD)
 
 check: $(STAMP) format lint types layers cover ## Everything CI runs
 
@@ -37,7 +39,7 @@ layers: $(STAMP) ## Who imports whom
 
 # Examples that repeat: what the gates count must not depend on chance.
 cover: $(STAMP) ## The tests, with the coverage gates
-	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci --cov --cov-report=
+	$(BIN)/pytest $(SPREAD) --hypothesis-profile=ci --cov --cov-report=
 	$(BIN)/python scripts/coverage_gates.py
 
 fix: $(STAMP) ## Format and repair what can be repaired

@@ -2,36 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 from typing import TypeVar
 
-import flask_migrate
 import pytest
-from flask import Flask
 from sqlalchemy import Engine, create_engine
 
-from portal.config import Settings
-from tests.postgres import throwaway_server
+from portal.kit.postgres import EmbeddedPostgres
+from tests.databases import MakeDatabase, named
 
 T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def committed(app: Flask, settings: Settings) -> Iterator[Engine]:
+def committed(server: EmbeddedPostgres, new_database: MakeDatabase) -> Iterator[Engine]:
     """The engine of a migrated database in which tests commit."""
-    with throwaway_server() as server:
-        app.extensions["portal.settings"] = replace(
-            settings,
-            database_url=server.app_url,
-            database_owner_url=server.owner_url,
-        )
-        with app.app_context():
-            flask_migrate.upgrade()
-        app.extensions["portal.settings"] = settings
-        engine = create_engine(server.app_url, pool_size=10)
-        yield engine
-        engine.dispose()
+    engine = create_engine(named(server.app_url, new_database()), pool_size=10)
+    yield engine
+    engine.dispose()
 
 
 def at_once(work: Callable[[int, Barrier], T], workers: int = 2) -> list[T]:

@@ -20,6 +20,7 @@ def throwaway_server() -> Iterator[EmbeddedPostgres]:
         with psycopg.connect(owner, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("ALTER SYSTEM SET synchronous_commit = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
             connection.execute("SELECT pg_reload_conf()")
         try:
             yield server

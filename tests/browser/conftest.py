@@ -6,15 +6,15 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.watching import Watch
-from tests.journeys import conftest as journeys
+from tests.journeys.conftest import installed, world
 from tests.journeys.visitor import BROWSER
+
+__all__ = ["installed", "world"]
+"""The same installation as in the journeys."""
 
 WIDE = {"width": 1280, "height": 900}
 
 OpenContext = Callable[..., BrowserContext]
-
-schema, new_database, world = journeys.schema, journeys.new_database, journeys.world
-"""The same installation as in the journeys."""
 
 
 @pytest.fixture(scope="session")
@@ -40,25 +40,34 @@ def watch() -> Iterator[Watch]:
     watch.assert_clean()
 
 
+def browser_of_ones_own(
+    browser: Browser,
+    watch: Watch,
+    **settings: Any,  # noqa: ANN401 - Playwright's own
+) -> BrowserContext:
+    """Open a browser with cookies of its own, over which a watch is kept."""
+    context = browser.new_context(
+        **{
+            "viewport": WIDE,
+            "locale": "en",
+            "reduced_motion": "reduce",
+            # Without a window Chromium says so, and clicks of robots do not count.
+            "user_agent": BROWSER,
+            **settings,
+        }
+    )
+    context.set_default_timeout(20_000)
+    return watch.over(context)
+
+
 @pytest.fixture
 def open_context(browser: Browser, watch: Watch) -> Iterator[OpenContext]:
     """Open a browser of somebody's own: its cookies, its watch."""
     opened: list[BrowserContext] = []
 
     def open_context(**settings: Any) -> BrowserContext:  # noqa: ANN401 - Playwright's own
-        context = browser.new_context(
-            **{
-                "viewport": WIDE,
-                "locale": "en",
-                "reduced_motion": "reduce",
-                # Without a window Chromium says so, and clicks of robots do not count.
-                "user_agent": BROWSER,
-                **settings,
-            }
-        )
-        context.set_default_timeout(20_000)
-        opened.append(context)
-        return watch.over(context)
+        opened.append(browser_of_ones_own(browser, watch, **settings))
+        return opened[-1]
 
     yield open_context
     for context in opened:

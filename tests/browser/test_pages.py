@@ -18,11 +18,12 @@ from portal.programs.models import Program
 from portal.sales.models import Customer
 from portal.statements.models import Period, Statement
 from portal.tracking.models import ReferralLink
-from tests.browser.conftest import OpenContext
+from tests.browser.conftest import OpenContext, browser_of_ones_own
 from tests.browser.watching import Watch
+from tests.databases import MakeDatabase
 from tests.journeys import steps
 from tests.journeys.conftest import START
-from tests.journeys.world import MakeDatabase, World, opened
+from tests.journeys.world import World, opened
 
 pytestmark = pytest.mark.browser
 
@@ -68,11 +69,22 @@ class Story(NamedTuple):
     signed_in: dict[str, StorageState | None]
 
 
+class Phone(NamedTuple):
+    """Somebody's phone in the dark, which goes from page to page."""
+
+    page: Page
+    watch: Watch
+
+
 @pytest.fixture(scope="module")
 def story(
-    server: EmbeddedPostgres, new_database: MakeDatabase, browser: Browser
+    server: EmbeddedPostgres,
+    new_database: MakeDatabase,
+    installed: str,
+    browser: Browser,
 ) -> Iterator[Story]:
-    with opened(server, new_database(), start=START, mail_hold_seconds=0) as world:
+    database = new_database(installed)
+    with opened(server, database, start=START, mail_hold_seconds=0) as world:
         tell(world)
         states = {
             "": None,
@@ -82,9 +94,23 @@ def story(
         yield Story(world, names(world), states)
 
 
+@pytest.fixture(scope="module")
+def phones(story: Story, browser: Browser) -> Iterator[dict[str, Phone]]:
+    """A phone for each of them: opening one costs more than most pages."""
+    phones = {}
+    for who, state in story.signed_in.items():
+        watch = Watch()
+        context = browser_of_ones_own(
+            browser, watch, viewport=PHONE, color_scheme="dark", storage_state=state
+        )
+        phones[who] = Phone(context.new_page(), watch)
+    yield phones
+    for phone in phones.values():
+        phone.page.context.close()
+
+
 def tell(world: World) -> None:
     """Two months of an agency, one application that waits, one affiliate."""
-    steps.install(world)
     steps.apply(world, steps.AGENCY, OWNER, steps.AGENCY_ANSWERS)
     steps.approve(world, "Hanbit Digital")
     owner = steps.join(world, OWNER, "Mina Park")
@@ -147,13 +173,11 @@ def signed_in(browser: Browser, world: World, email: str) -> StorageState:
 
 @pytest.mark.parametrize(("who", "path"), EVERY, ids=[f"{w}{p}" for w, p in EVERY])
 def test_in_the_dark_on_a_phone(
-    story: Story, open_context: OpenContext, watch: Watch, who: str, path: str
+    story: Story, phones: dict[str, Phone], who: str, path: str
 ) -> None:
-    watch.expected = {404} if "nowhere" in path else set()
-    context = open_context(
-        viewport=PHONE, color_scheme="dark", storage_state=story.signed_in[who]
-    )
-    page = context.new_page()
+    page, watch = phones[who]
+    watch.begin_anew(expected={404} if "nowhere" in path else set())
+    page.set_viewport_size(PHONE)
 
     page.goto(story.world.url + path.format(**story.names))
 
@@ -162,6 +186,8 @@ def test_in_the_dark_on_a_phone(
     watch.look(page)
     page.set_viewport_size(NARROWEST)
     watch.no_overflow(page)
+    page.goto("about:blank")  # whatever the page still does, it does before this
+    watch.assert_clean()
 
 
 def test_the_first_visit_of_the_home_page_is_light(

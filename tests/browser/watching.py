@@ -40,6 +40,12 @@ class Watch:
         context.on("response", self._response)
         return context
 
+    def begin_anew(self, *, expected: set[int]) -> None:
+        """Forget what the pages before did, for a browser that goes on."""
+        self.problems.clear()
+        self.seen.clear()
+        self.expected = expected
+
     def look(self, page: Page, *, axe_too: bool = True) -> None:
         """Judge the page that is open, once for each title."""
         title = page.title()

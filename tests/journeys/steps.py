@@ -165,14 +165,15 @@ def pass_exam(world: World, owner: Visitor) -> Page:
 
 
 def right_answers_at(world: World, url: str) -> set[str]:
-    """The right options of the question that is shown at an address."""
+    """The right options of the question at an address, counted as they are shown."""
     position = int(url.rsplit("/", 1)[-1])
     with world.books() as session:
         attempt = session.scalars(
             select(Attempt).where(Attempt.status == AttemptStatus.IN_PROGRESS)
         ).one()
         asked = session.get_one(AttemptQuestion, (attempt.id, position))
-        return set(session.get_one(AnswerKey, asked.question_id).right)
+        right = session.get_one(AnswerKey, asked.question_id).right
+        return {str(asked.option_order.index(key) + 1) for key in right}
 
 
 def _name(program: str) -> str:

@@ -19,8 +19,9 @@ from portal.ledger.models import LedgerAccount
 from portal.programs.models import Program
 from portal.sales.models import Customer, Refund, Sale
 from portal.statements.models import Statement
+from tests.databases import MakeDatabase
 from tests.journeys import files, steps
-from tests.journeys.world import MakeDatabase, World, opened
+from tests.journeys.world import World, opened
 
 OWNER = "mina@hanbit.example"
 BUYER = "bo@buyer.example"

@@ -10,22 +10,22 @@ a test never waits for a thread.
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import psycopg
 import stripe
 import time_machine
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -39,6 +39,7 @@ from portal.payments.gateway import SANDBOX_KEY
 from portal.stripe_sandbox.sandbox import Sandbox
 from portal.stripe_sandbox.webhooks import Courier
 from portal.stripe_sandbox.wsgi import create_sandbox_app
+from tests.databases import named
 from tests.journeys.serving import HOST, free_port, served, url_of
 from tests.journeys.vendor import shop
 from tests.journeys.visitor import Visitor
@@ -58,6 +59,23 @@ _DUE = text(
     """
 )
 _DONE = text("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = :id")
+
+
+class Compiled(BytecodeCache):
+    """Templates as one world compiled them, for the worlds after it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = Compiled()
 
 
 @dataclass
@@ -106,6 +124,7 @@ class World:
         self.clock.move_to(moment)
         with self.app.app_context():
             jobs.TASKS["statements.ensure_periods"]()
+            jobs.TASKS["ledger.seal"]()
         self.settle()
 
     # What happens between the requests
@@ -258,6 +277,7 @@ def _app(stack: ExitStack, settings: Settings) -> Flask:
     """Build the app, and leave the jobs bound to whoever had them."""
     before = list(jobs._bound)
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = _COMPILED
     if before:
         stack.callback(jobs.bind, before[0])
 
@@ -286,20 +306,3 @@ def _unused_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def named(url: str, database: str) -> str:
-    """Return a server's address with another database's name."""
-    parts = urlsplit(url)
-    return parts._replace(path=f"/{database}").geturl()
-
-
-MakeDatabase = Callable[..., str]
-
-
-def copy_database(server: EmbeddedPostgres, name: str, template: str) -> str:
-    """Make a database as another is now; nobody may be connected to that one."""
-    owner = server.owner_url.replace("+psycopg", "", 1)
-    with psycopg.connect(owner, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    return name
