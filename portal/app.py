@@ -14,6 +14,9 @@ from portal.accounts import admin_views as accounts_admin_views
 from portal.accounts import cli as accounts_cli
 from portal.accounts import tasks as _accounts  # noqa: F401 - its tasks
 from portal.accounts import views as accounts_views
+from portal.agreements import admin_views as agreements_admin_views
+from portal.agreements import tasks as _agreements  # noqa: F401 - its tasks
+from portal.agreements import views as agreements_views
 from portal.applications import admin_views as applications_admin_views
 from portal.applications import cli as applications_cli
 from portal.applications import public_views as applications_public_views
@@ -22,6 +25,7 @@ from portal.applications import views as applications_views
 from portal.audit import admin_views as audit_admin_views
 from portal.audit import service as audit_service
 from portal.certification import admin_views as certification_admin_views
+from portal.certification import bank_views as certification_bank_views
 from portal.certification import cli as certification_cli
 from portal.certification import public_views as certification_public_views
 from portal.certification import tasks as _certification  # noqa: F401 - its tasks
@@ -32,17 +36,23 @@ from portal.commissions import tasks as _commissions  # noqa: F401 - its tasks
 from portal.commissions import trial_views
 from portal.commissions import views as commissions_views
 from portal.config import Settings
+from portal.dashboard import adjustment_views as adjustments_admin_views
 from portal.dashboard import admin_views as dashboard_admin_views
 from portal.dashboard import tier_views as tiers_admin_views
 from portal.dashboard import views as dashboard_views
 from portal.demo import cli as demo_cli
 from portal.demo.settings import mails_url
+from portal.enrollments import admin_views as enrollments_admin_views
+from portal.enrollments import cli as enrollments_cli
+from portal.enrollments import tasks as _enrollments  # noqa: F401 - its tasks
 from portal.enrollments import views as enrollments_views
 from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
 from portal.fees import tasks as _fees  # noqa: F401 - its tasks
 from portal.fees import views as fees_views
 from portal.kit.ids_in_urls import PublicIdConverter
+from portal.ledger import cli as ledger_cli
+from portal.ledger import tasks as _ledger  # noqa: F401 - its tasks
 from portal.mail import admin_views as mail_admin_views
 from portal.mail import service as mail_service
 from portal.mail import tasks as _mail  # noqa: F401 - its tasks
@@ -50,7 +60,9 @@ from portal.partners import views as partners_views
 from portal.payments.gateway import EXTENSION as GATEWAY
 from portal.payments.gateway import StripeGateway
 from portal.payouts import admin_views as payouts_admin_views
+from portal.payouts import batch_views as payout_batch_views
 from portal.payouts import cli as payouts_cli
+from portal.payouts import views as payouts_views
 from portal.programs import admin_views as programs_admin_views
 from portal.programs import cli as programs_cli
 from portal.programs import public_views as programs_public_views
@@ -59,6 +71,11 @@ from portal.statements import cli as statements_cli
 from portal.statements import public_views as statements_public_views
 from portal.statements import tasks as _statements  # noqa: F401 - its tasks
 from portal.statements import views as statements_views
+from portal.tax import admin_views as tax_admin_views
+from portal.tax import cli as tax_cli
+from portal.tax import tasks as _tax  # noqa: F401 - its tasks
+from portal.tax import views as tax_views
+from portal.tiers import cli as tiers_cli
 from portal.tiers import tasks as _tiers  # noqa: F401 - its tasks
 from portal.tiers import views as tiers_views
 from portal.tracking import blueprint as tracking_blueprint
@@ -83,12 +100,18 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     programs_public_views.bp,
     programs_admin_views.bp,
     enrollments_views.bp,
+    agreements_views.bp,
+    agreements_admin_views.bp,
+    enrollments_admin_views.bp,
     applications_public_views.bp,
     applications_views.bp,
     applications_admin_views.bp,
     certification_views.bp,
     certification_admin_views.bp,
+    certification_bank_views.bp,
     certification_public_views.bp,
+    tax_views.bp,
+    tax_admin_views.bp,
     tiers_views.bp,
     tiers_admin_views.bp,
     commissions_views.bp,
@@ -97,7 +120,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     statements_views.bp,
     statements_public_views.bp,
     statements_admin_views.bp,
+    adjustments_admin_views.bp,
+    payouts_views.bp,
     payouts_admin_views.bp,
+    payout_batch_views.bp,
     tracking_blueprint.bp,
     webhooks_views.bp,
     webhooks_admin_views.bp,
@@ -111,9 +137,14 @@ COMMANDS: tuple[Command, ...] = (
     commissions_cli.explain,
     commissions_cli.group,
     demo_cli.group,
+    enrollments_cli.gates,
+    ledger_cli.group,
     programs_cli.group,
     statements_cli.group,
     statements_cli.statement_group,
+    tax_cli.group,
+    payouts_cli.group,
+    tiers_cli.keep_standing,
     payouts_cli.verify,
     webhooks_cli.group,
 )

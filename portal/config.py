@@ -5,12 +5,15 @@ what would be right. `docs/reference/configuration.md` is made from `VARIABLES`.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
+
+from portal.kit.bank_numbers import bank_code, routing_number, sepa_iban
 
 MIN_SECRET_LENGTH = 32
 
@@ -104,6 +107,45 @@ def _names(name: str, value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def _signing_keys(name: str, value: str) -> tuple[str, ...]:
+    keys = _names(name, value)
+    if any(not re.fullmatch(r"[0-9a-f]{64}", key) for key in keys):
+        raise SettingsError(
+            f"{name} needs 64 hexadecimal digits for each key; make one with: "
+            "openssl rand -hex 32"
+        )
+    return keys
+
+
+def _bank_number(check: Callable[[str], str]) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        try:
+            return check(value) if value else ""
+        except ValueError as error:
+            raise SettingsError(f"{name} is {value!r}: {error}.") from error
+
+    return read
+
+
+def _company_id(name: str, value: str) -> str:
+    if value and not re.fullmatch(r"[0-9A-Z]{10}", value):
+        raise SettingsError(
+            f"{name} is {value!r}: give the 10 letters and digits that your bank "
+            "assigned for ACH files."
+        )
+    return value
+
+
+def _keys(name: str, value: str) -> tuple[str, ...]:
+    keys = _names(name, value)
+    if any(len(key) < MIN_SECRET_LENGTH for key in keys):
+        raise SettingsError(
+            f"{name} has a key that is too short: each needs at least "
+            f"{MIN_SECRET_LENGTH} characters; make one with: openssl rand -hex 32"
+        )
+    return keys
+
+
 VARIABLES: Mapping[str, Variable] = {
     "env": Variable(
         "PORTAL_ENV",
@@ -117,6 +159,25 @@ VARIABLES: Mapping[str, Variable] = {
         _text,
         "Signs cookies; at least 32 characters. Without one, development keeps its own "
         "in the instance folder.",
+        secret=True,
+    ),
+    "encryption_keys": Variable(
+        "PORTAL_ENCRYPTION_KEYS",
+        "",
+        _keys,
+        "Encrypt account and tax numbers in the database; each at least 32 characters, "
+        "comma-separated while rotating, the newest first. Lose them and the numbers "
+        "are lost. Empty in development: PORTAL_SECRET_KEY.",
+        secret=True,
+    ),
+    "badge_keys": Variable(
+        "PORTAL_BADGE_KEYS",
+        "",
+        _signing_keys,
+        "Sign certificates as Open Badges (Ed25519); 64 hexadecimal digits each, the "
+        "newest first. Older ones stay published, so that badges signed with them can "
+        "be checked. Empty in development: a key in the instance folder. Empty in "
+        "production: no badges.",
         secret=True,
     ),
     "base_url": Variable(
@@ -197,6 +258,42 @@ VARIABLES: Mapping[str, Variable] = {
         _web_address,
         "Where the Stripe sandbox answers when there is no Stripe key.",
     ),
+    "four_eyes": Variable(
+        "PORTAL_FOUR_EYES",
+        "yes",
+        _flag,
+        "`yes`: who makes a payout batch cannot approve it; a second person does.",
+    ),
+    "payer_iban": Variable(
+        "PORTAL_PAYER_IBAN",
+        "",
+        _bank_number(sepa_iban),
+        "Your account for SEPA payment files. Empty: none are made.",
+    ),
+    "payer_bic": Variable(
+        "PORTAL_PAYER_BIC",
+        "",
+        _bank_number(bank_code),
+        "Your bank's BIC, if it asks for it in SEPA files.",
+    ),
+    "payer_routing_number": Variable(
+        "PORTAL_PAYER_ROUTING_NUMBER",
+        "",
+        _bank_number(routing_number),
+        "Your bank's routing number for NACHA payment files. Empty: none are made.",
+    ),
+    "payer_company_id": Variable(
+        "PORTAL_PAYER_COMPANY_ID",
+        "",
+        _company_id,
+        "The company id of 10 characters that your bank assigned for NACHA files.",
+    ),
+    "payer_bank_name": Variable(
+        "PORTAL_PAYER_BANK_NAME",
+        "",
+        _text,
+        "Your bank's name, as it stands in the head of NACHA files.",
+    ),
     "session_hours": Variable(
         "PORTAL_SESSION_HOURS", "12", _whole(1, 720), "Longest time signed in."
     ),
@@ -249,6 +346,8 @@ class Settings:
 
     env: str = "development"
     secret_key: str = field(repr=False)
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    badge_keys: tuple[str, ...] = field(default=(), repr=False)
     base_url: str = "http://localhost:8000"
     port: int = 8000
     org_name: str = "Acme"
@@ -262,6 +361,12 @@ class Settings:
     stripe_secret_key: str = field(default="", repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     stripe_sandbox_url: str = "http://localhost:8026"
+    four_eyes: bool = True
+    payer_iban: str = ""
+    payer_bic: str = ""
+    payer_routing_number: str = ""
+    payer_company_id: str = ""
+    payer_bank_name: str = ""
     session_hours: int = 12
     idle_minutes: int = 120
     allowed_hosts: tuple[str, ...] = ()
@@ -276,6 +381,11 @@ class Settings:
     def is_secure(self) -> bool:
         """Whether people reach the portal over https."""
         return self.base_url.startswith("https://")
+
+    @property
+    def data_keys(self) -> tuple[str, ...]:
+        """What `portal.kit.secrets` makes its keys from, the newest first."""
+        return self.encryption_keys or (self.secret_key,)
 
     @property
     def uses_sandbox(self) -> bool:
@@ -307,6 +417,9 @@ class Settings:
         }
         if not values["secret_key"] and values["env"] == "development":
             values["secret_key"] = _own_secret(Path(str(values["instance_dir"])))
+        if not values["badge_keys"] and values["env"] == "development":
+            instance = Path(str(values["instance_dir"]))
+            values["badge_keys"] = (_own_secret(instance, "badge-key"),)
         settings = cls(**values)  # type: ignore[arg-type]  # read() gave the types
         _refuse_unsafe(settings)
         return settings
@@ -324,14 +437,20 @@ def _raw(variable: Variable, env: Mapping[str, str]) -> str:
     return env.get(variable.name) or variable.default or ""
 
 
-def _own_secret(instance: Path) -> str:
-    """Return the secret of this checkout, made on first use."""
-    path = instance / "secret-key"
-    if not path.exists():
-        instance.mkdir(parents=True, exist_ok=True)
-        path.write_text(os.urandom(32).hex())
-        path.chmod(0o600)
-    return path.read_text().strip()
+def _own_secret(instance: Path, name: str = "secret-key") -> str:
+    """Return a secret of this checkout, made on first use."""
+    path = instance / name
+    try:
+        if not path.exists():
+            instance.mkdir(parents=True, exist_ok=True)
+            path.write_text(os.urandom(32).hex())
+            path.chmod(0o600)
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"PORTAL_INSTANCE_DIR is {instance}, where the portal cannot keep its "
+            f"{name}: {error.strerror}. Name a folder that it may write to."
+        ) from error
 
 
 def _refuse_unsafe(settings: Settings) -> None:
@@ -351,6 +470,9 @@ def _refuse_unsafe(settings: Settings) -> None:
         "STRIPE_WEBHOOK_SECRET must be set, or forged events would be refused and real "
         "ones too": not settings.stripe_webhook_secrets,
         "STRIPE_SECRET_KEY must be set": settings.uses_sandbox,
+        "PORTAL_ENCRYPTION_KEYS must be set; make one with: openssl rand -hex 32": (
+            not settings.encryption_keys
+        ),
     }
     for sentence, is_wrong in problems.items():
         if is_wrong:

@@ -12,6 +12,7 @@ PRODUCTION = SECRET | {
     "DATABASE_OWNER_URL": "postgresql://owner:secret@db/portal",
     "STRIPE_SECRET_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_new, whsec_old",
+    "PORTAL_ENCRYPTION_KEYS": "e" * 32,
 }
 
 
@@ -78,6 +79,9 @@ def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("PORTAL_DEMO", "maybe", "yes or no"),
         ("PORTAL_LOG_LEVEL", "LOUD", "DEBUG or INFO"),
         ("PORTAL_SESSION_HOURS", "0", "from 1 to 720"),
+        ("PORTAL_PAYER_IBAN", "DE02", "no IBAN"),
+        ("PORTAL_PAYER_COMPANY_ID", "12-345", "that your bank assigned"),
+        ("PORTAL_ENCRYPTION_KEYS", "e" * 32 + ",short", "at least 32 characters"),
     ],
 )
 def test_a_wrong_value_stops_the_start_with_a_sentence(
@@ -105,3 +109,16 @@ def test_production_refuses_what_is_unsafe(
 ) -> None:
     with pytest.raises(SettingsError, match=sentence):
         Settings.from_env(PRODUCTION | change)
+
+
+def test_production_encrypts_with_keys_of_their_own() -> None:
+    assert Settings.from_env(PRODUCTION).data_keys == ("e" * 32,)
+    with pytest.raises(SettingsError, match="PORTAL_ENCRYPTION_KEYS must be set"):
+        Settings.from_env(PRODUCTION | {"PORTAL_ENCRYPTION_KEYS": ""})
+
+
+def test_a_laptop_encrypts_with_its_own_secret() -> None:
+    settings = Settings.from_env(SECRET)
+
+    assert settings.data_keys == (settings.secret_key,)
+    assert settings.payer_iban == ""

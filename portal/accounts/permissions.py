@@ -39,6 +39,9 @@ class Permission(StrEnum):
     STATEMENTS_READ = "workspace:statements:read"
     BILLING_READ = "workspace:billing:read"
     BILLING_PAY = "workspace:billing:pay"
+    TAX_READ = "workspace:tax:read"
+    TAX_SIGN = "workspace:tax:sign"
+    PAYOUT_ACCOUNT_CHANGE = "workspace:payout_account:change"
     AGREEMENT_ACCEPT = "workspace:agreement:accept"
     TEAM_READ = "workspace:team:read"
     TEAM_MANAGE = "workspace:team:manage"
@@ -52,8 +55,14 @@ class Permission(StrEnum):
     COMMISSIONS_READ = "staff:commissions:read"
     PERIODS_READ = "staff:periods:read"
     PERIODS_CLOSE = "staff:periods:close"
+    ADJUSTMENTS_READ = "staff:adjustments:read"
+    ADJUSTMENTS_PROPOSE = "staff:adjustments:propose"
+    PAYOUTS_READ = "staff:payouts:read"
     PAYOUTS_RECORD = "staff:payouts:record"
+    PAYOUTS_APPROVE = "staff:payouts:approve"
     FEES_READ = "staff:fees:read"
+    TAX_FORMS_READ = "staff:tax:read"
+    TAX_FORMS_REVIEW = "staff:tax:review"
     PROGRAMS_READ = "staff:programs:read"
     PROGRAMS_PUBLISH = "staff:programs:publish"
     CERTIFICATION_READ = "staff:certification:read"
@@ -88,7 +97,16 @@ _EVERY_STAFF_ROLE = frozenset(
     }
 )
 _MONEY_READ = frozenset({_P.EARNINGS_READ, _P.STATEMENTS_READ, _P.BILLING_READ})
-_BOOKS_READ = frozenset({_P.COMMISSIONS_READ, _P.PERIODS_READ, _P.FEES_READ})
+_BOOKS_READ = frozenset(
+    {
+        _P.COMMISSIONS_READ,
+        _P.PERIODS_READ,
+        _P.FEES_READ,
+        _P.PAYOUTS_READ,
+        _P.TAX_FORMS_READ,
+        _P.ADJUSTMENTS_READ,
+    }
+)
 _SYSTEM_READ = frozenset({_P.EVENTS_READ, _P.MAIL_READ, _P.USERS_READ, _P.AUDIT_READ})
 
 GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
@@ -97,13 +115,17 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.REVIEWER: _EVERY_STAFF_ROLE | {_P.APPLICATIONS_REVIEW, _P.GATES_CONFIRM},
         Role.FINANCE: _EVERY_STAFF_ROLE
         | _BOOKS_READ
-        | {_P.PERIODS_CLOSE, _P.PAYOUTS_RECORD, _P.EVENTS_READ, _P.EVENTS_RETRY}
-        | {_P.GATES_CONFIRM},
+        | {_P.PERIODS_CLOSE, _P.PAYOUTS_RECORD, _P.PAYOUTS_APPROVE}
+        | {_P.EVENTS_READ, _P.EVENTS_RETRY}
+        | {_P.GATES_CONFIRM, _P.TAX_FORMS_REVIEW}
+        | {_P.ADJUSTMENTS_PROPOSE},
         Role.AUDITOR: _EVERY_STAFF_ROLE | _BOOKS_READ | _SYSTEM_READ,
         Role.PARTNER_OWNER: frozenset(
             p for p in Permission if p.startswith("workspace:")
         ),
-        Role.PARTNER_FINANCE: _EVERY_PARTNER_ROLE | _MONEY_READ | {_P.BILLING_PAY},
+        Role.PARTNER_FINANCE: _EVERY_PARTNER_ROLE
+        | _MONEY_READ
+        | {_P.BILLING_PAY, _P.TAX_READ, _P.TAX_SIGN, _P.PAYOUT_ACCOUNT_CHANGE},
         Role.PARTNER_MARKETER: _EVERY_PARTNER_ROLE | {_P.LINKS_WRITE},
         Role.PARTNER_VIEWER: _EVERY_PARTNER_ROLE | _MONEY_READ,
     }

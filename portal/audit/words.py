@@ -7,6 +7,7 @@ from uuid import UUID
 from portal.kit.ids import parse_public_id, public_id
 
 PREFIXES = {
+    "adjustment": "adj",
     "application": "app",
     "certificate": "cer",
     "certification": "crt",
@@ -16,9 +17,12 @@ PREFIXES = {
     "link": "lnk",
     "partner": "prt",
     "payout": "pay",
+    "payout_account": "pac",
+    "payout_batch": "bat",
     "period": "per",
     "program": "pgm",
     "statement": "stm",
+    "tax_form": "tax",
     "user": "usr",
 }
 """The kind of thing an action is about, and how its public ids begin."""

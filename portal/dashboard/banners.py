@@ -27,6 +27,7 @@ _WHO_MEETS: Mapping[GateKind, Permission] = MappingProxyType(
         GateKind.AGREEMENT: Permission.AGREEMENT_ACCEPT,
         GateKind.CERTIFICATION: Permission.CERTIFICATION_TAKE,
         GateKind.FEE: Permission.BILLING_PAY,
+        GateKind.TAX_FORM: Permission.TAX_SIGN,
     }
 )
 """What a person needs to meet a gate of this kind; the others are not theirs."""
@@ -35,6 +36,7 @@ _BUTTONS: Mapping[GateKind, LazyString] = MappingProxyType(
         GateKind.AGREEMENT: lazy_gettext("Read and accept"),
         GateKind.CERTIFICATION: lazy_gettext("Go to the exam"),
         GateKind.FEE: lazy_gettext("Pay the fee"),
+        GateKind.TAX_FORM: lazy_gettext("Fill in the tax form"),
     }
 )
 

@@ -11,6 +11,8 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from portal.accounts.permissions import Permission
+from portal.adjustments import queries as adjustments
+from portal.adjustments.models import AdjustmentStatus
 from portal.applications import queries as applications
 from portal.applications.models import ApplicationStatus
 from portal.dashboard.queries import inbox
@@ -80,6 +82,8 @@ def waiting(
         items += _applications(session, may_decide=allowed(_REVIEW))
     if allowed(Permission.PERIODS_READ):
         items += _periods(definitions, periods, now, may_close=allowed(_CLOSE))
+    if allowed(Permission.ADJUSTMENTS_PROPOSE):
+        items += _adjustments(session)
     if allowed(Permission.EVENTS_READ):
         items += _events(session)
     if allowed(Permission.MAIL_READ):
@@ -161,6 +165,25 @@ def _periods(
             button=_("Close") if is_over and may_close else _("Open"),
             url=url_for("statements_admin.period", period_id=period.id),
             icon="calendar",
+        )
+
+
+def _adjustments(session: Session) -> Iterator[WorkItem]:
+    found = adjustments.waiting(session)
+    if found:
+        yield WorkItem(
+            kind=_("Adjustment"),
+            title=ngettext(
+                "%(num)s adjustment waits", "%(num)s adjustments wait", found.count
+            ),
+            why=_("A second person must decide"),
+            since=found.since,
+            due_at=None,
+            button=_("Decide"),
+            url=url_for(
+                "adjustments_admin.index", state=AdjustmentStatus.PROPOSED.value
+            ),
+            icon="coins",
         )
 
 

@@ -30,6 +30,7 @@ _WHERE = {
     GateKind.AGREEMENT: "enrollments.index",
     GateKind.CERTIFICATION: "certification.index",
     GateKind.FEE: "fees.index",
+    GateKind.TAX_FORM: "tax.index",
 }
 """The page on which a partner meets a gate of this kind."""
 

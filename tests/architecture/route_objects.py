@@ -29,12 +29,19 @@ from portal.mail import service as mail
 from portal.partners.models import Partner
 from portal.payments import service as payments
 from portal.payments.models import InboxSource
+from portal.payouts.models import BatchRow, PayoutBatch
+from portal.payouts.rules import FileFormat
 from portal.statements.models import Statement
+from tests.agreements.signing import signed
 from tests.commissions.story import Story
+from tests.factories.adjustments import AdjustmentFactory
 from tests.factories.applications import ApplicationFactory, ApplicationLinkFactory
 from tests.factories.base_factory import NOW
 from tests.factories.certification import EXAM, answer_all, started
 from tests.factories.people import PartnerFactory, PartnerMemberFactory, UserFactory
+from tests.factories.tax import UNPROVEN
+from tests.factories.tax import signed as signed_form
+from tests.payouts.paying import an_account
 from tests.sales import stripe_objects
 from tests.statements.books import a_month, a_period, close
 
@@ -106,6 +113,10 @@ def _enrollment(world: World) -> object:
     return world.story.enrollment.id
 
 
+def _signature(world: World) -> object:
+    return signed(world.session, world.story.enrollment).id
+
+
 def _link(world: World) -> object:
     return world.story.link.id
 
@@ -149,6 +160,12 @@ def _exam(world: World) -> object:
     return EXAM
 
 
+def _tax_form(world: World) -> object:
+    """A tax form that staff have to look at."""
+    user = world.people[HOLDER]
+    return signed_form(world.session, user, world.partner, UNPROVEN).id
+
+
 # One person's own
 
 
@@ -167,6 +184,10 @@ def _session(world: World) -> object:
 
 def _partner(world: World) -> object:
     return world.partner.id
+
+
+def _adjustment(world: World) -> object:
+    return AdjustmentFactory.create(enrollment=world.story.enrollment).id
 
 
 def _staff(world: World) -> object:
@@ -192,8 +213,16 @@ def _passed(world: World) -> Attempt:
     return attempt
 
 
+def _question(world: World) -> object:
+    """A question of the exam, of an attempt that is over."""
+    attempt = world.the(_passed)
+    return attempt.questions[0].question_id  # type: ignore[attr-defined]  # an attempt
+
+
 def _certificate(world: World) -> object:
-    certificate = certification.submit(world.session, _passed(world), now=utc_now())
+    passed = world.the(_passed)
+    assert isinstance(passed, Attempt)
+    certificate = certification.submit(world.session, passed, now=utc_now())
     assert certificate is not None
     return certificate
 
@@ -204,6 +233,47 @@ def _certificate_id(world: World) -> object:
 
 def _certificate_number(world: World) -> object:
     return world.the(_certificate).number  # type: ignore[attr-defined]  # a certificate
+
+
+def _batch(world: World) -> PayoutBatch:
+    """A draft with one row."""
+    statement = world.statement
+    account = an_account(world.session, world.partner)
+    batch = PayoutBatch(
+        currency="USD",
+        format=FileFormat.CSV,
+        pay_on=statement.ends_on,
+        four_eyes=False,
+        form_id=new_id(),
+        made_at=NOW,
+        made_by_id=account.added_by_id,
+    )
+    world.session.add(batch)
+    world.session.flush()
+    world.session.add(
+        BatchRow(
+            batch_id=batch.id,
+            position=1,
+            end_to_end_id=f"{batch.name}-00001",
+            partner_id=statement.partner_id,
+            program_id=statement.program_id,
+            enrollment_id=statement.enrollment_id,
+            account_id=account.id,
+            amount_minor=1,
+            currency="USD",
+            statements=[],
+        )
+    )
+    return batch
+
+
+def _batch_id(world: World) -> object:
+    return world.the(_batch).id  # type: ignore[attr-defined]  # a batch
+
+
+def _batch_row_id(world: World) -> object:
+    batch = BatchRow.batch_id == world.the(_batch).id  # type: ignore[attr-defined]  # a batch
+    return world.session.scalars(select(BatchRow.id).where(batch)).first()
 
 
 def _mail(world: World) -> object:
@@ -276,15 +346,23 @@ MAKERS: dict[str, Maker] = {
     "accounts.reset:token": _reset,
     "accounts.reset_submitted:token": _reset,
     "accounts_admin:user_id": _staff,
+    "adjustments_admin:adjustment_id": _adjustment,
+    "adjustments_admin:enrollment_id": _enrollment,
+    "adjustments_admin:partner_id": _partner,
+    "agreements:enrollment_id": _enrollment,
+    "agreements:signature_id": _signature,
+    "agreements_admin:signature_id": _signature,
     "applications.confirm:token": _link_of_application,
     "applications:reference": _reference,
     "applications:slug": _slug,
     "applications_admin:application_id": _application,
     "applications_status:reference": _reference,
     "certification:attempt_id": _attempt,
+    "certification:certificate_id": _certificate_id,
     "certification:key": _exam,
     "certification_admin:certificate_id": _certificate_id,
-    "certification_admin:key": _exam,
+    "certification_bank:key": _exam,
+    "certification_bank:question_id": _question,
     "certification_public:number": _certificate_number,
     "commissions:commission_id": _commission,
     "commissions:customer_id": _customer,
@@ -293,10 +371,13 @@ MAKERS: dict[str, Maker] = {
     "dashboard_admin:enrollment_id": _enrollment,
     "dashboard_admin:partner_id": _partner,
     "enrollments:enrollment_id": _enrollment,
+    "enrollments_admin:enrollment_id": _enrollment,
     "fees:enrollment_id": _enrollment,
     "fees:subscription_id": _fee,
     "mail_admin:email_id": _mail,
     "partners:user_id": _member,
+    "payout_batches:batch_id": _batch_id,
+    "payout_batches:row_id": _batch_row_id,
     "payouts_admin:statement_id": _statement,
     "programs:slug": _slug,
     "programs_admin:number": _number,
@@ -308,6 +389,8 @@ MAKERS: dict[str, Maker] = {
     "statements_admin:period_id": _period,
     "statements_admin:statement_id": _statement,
     "statements_public:sha256": _sha256,
+    "tax:form_id": _tax_form,
+    "tax_admin:form_id": _tax_form,
     "tiers_admin:enrollment_id": _enrollment,
     "tiers_admin:partner_id": _partner,
     "tracking:code": _code,

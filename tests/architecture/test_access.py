@@ -38,6 +38,10 @@ PUBLIC_SURFACE = {
     "applications_status.withdraw",
     # Meant for everybody: programs, checks of numbers and files, referral links.
     "certification_public.ask",
+    "certification_public.badge",
+    "certification_public.issuer",
+    "certification_public.qr",
+    "certification_public.revoked",
     "certification_public.verify",
     "programs.detail",
     "programs.home",

@@ -60,6 +60,19 @@ def authenticate(session: Session, *, email: str, password: str) -> User:
     return user
 
 
+def confirm_password(session: Session, user: User, password: str) -> None:
+    """Have somebody who is signed in prove who they are, before something weighty.
+
+    Count the try first, with `count_sign_in` and in a transaction of its own.
+
+    Raises:
+        WrongCredentials: It is not their password.
+    """
+    if not passwords.matches(user.password_hash, password):
+        raise WrongCredentials(_("This is not your password."), field="password")
+    throttle.forget(session, throttle.SIGN_IN_PER_ACCOUNT, user.email)
+
+
 def change_password(
     session: Session,
     user: User,

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select, union_all
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from portal.enrollments.rules import GateStatus, unmet
 from portal.kit.clock import month_start
 from portal.kit.money import Money
 from portal.ledger.models import LedgerAccount, Posting
-from portal.payouts.models import Payout
+from portal.payouts.models import BOOKED, BatchRow, Payout
 from portal.programs.definition import Blocks
 from portal.programs.models import ProgramVersion
 from portal.sales.models import Sale
@@ -225,14 +225,21 @@ def _paid_in(
     session: Session, partner_id: UUID, year: int
 ) -> dict[str, tuple[int, int]]:
     """Return what was paid in a year, and in how many payments, by currency."""
+    by_hand = select(Payout.currency, Payout.amount_minor).where(
+        Payout.partner_id == partner_id,
+        Payout.paid_on >= date(year, 1, 1),
+        Payout.paid_on < date(year + 1, 1, 1),
+    )
+    from_batches = select(BatchRow.currency, BatchRow.amount_minor).where(
+        BatchRow.partner_id == partner_id,
+        BatchRow.status.in_(BOOKED),
+        func.extract("year", BatchRow.sent_at) == year,
+    )
+    paid = union_all(by_hand, from_batches).subquery()
     rows = session.execute(
-        select(Payout.currency, func.sum(Payout.amount_minor), func.count())
-        .where(
-            Payout.partner_id == partner_id,
-            Payout.paid_on >= date(year, 1, 1),
-            Payout.paid_on < date(year + 1, 1, 1),
+        select(paid.c.currency, func.sum(paid.c.amount_minor), func.count()).group_by(
+            paid.c.currency
         )
-        .group_by(Payout.currency)
     )
     return {currency: (int(total), count) for currency, total, count in rows}
 

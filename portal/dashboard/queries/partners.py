@@ -21,9 +21,10 @@ from portal.kit.clock import add_months
 from portal.kit.ids import parse_public_id
 from portal.kit.money import Money
 from portal.partners.models import Partner, PartnerMember
-from portal.payouts.models import Payout
+from portal.payouts.models import BatchRow, Payout, PayoutAccount
 from portal.programs.definition import ProgramDefinition
 from portal.statements.models import Statement
+from portal.tax.models import TaxForm
 from portal.tiers.models import TierChange
 from portal.tracking.models import ReferralLink
 from portal.web.pagination import TOTAL_CAP, Page, PageRequest
@@ -294,7 +295,15 @@ def _subjects(partner_id: UUID) -> Select[UUID]:
         ),
         *(
             select(model.id).where(model.partner_id == partner_id)
-            for model in (Application, Certificate, Payout, Statement)
+            for model in (
+                Application,
+                BatchRow,
+                Certificate,
+                Payout,
+                PayoutAccount,
+                Statement,
+                TaxForm,
+            )
         ),
         select(PartnerMember.user_id).where(PartnerMember.partner_id == partner_id),
     ).subquery()
