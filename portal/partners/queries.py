@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from flask_babel import gettext as _
@@ -9,6 +9,8 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Role
 from portal.kit.errors import NotFound
 from portal.partners.models import Partner, PartnerMember
+
+_MONEY_READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
 
 
 def get(session: Session, partner_id: UUID, *, lock: bool = False) -> Partner:
@@ -54,6 +56,26 @@ def owners(session: Session, partner_id: UUID) -> Sequence[User]:
         )
         .order_by(User.id)
     ).all()
+
+
+def money_readers(
+    session: Session, partner_ids: Collection[UUID]
+) -> dict[UUID, list[User]]:
+    """Return the active people of each partner who look after money."""
+    rows = session.execute(
+        select(PartnerMember.partner_id, User)
+        .join(User, User.id == PartnerMember.user_id)
+        .where(
+            PartnerMember.partner_id.in_(partner_ids),
+            User.role.in_(_MONEY_READERS),
+            User.is_active,
+        )
+        .order_by(User.id)
+    )
+    found: dict[UUID, list[User]] = {}
+    for partner_id, user in rows:
+        found.setdefault(partner_id, []).append(user)
+    return found
 
 
 def member(

@@ -9,7 +9,6 @@ from portal.accounts.models import User
 from portal.mail import service as mail
 from portal.partners import queries as partners
 from portal.partners.models import Partner
-from portal.payouts import queries
 from portal.payouts.models import BatchRow, PayoutAccount, PayoutBatch
 from portal.web.formats import format_money
 
@@ -72,7 +71,7 @@ def _tell(
     now: datetime,
     pay_on: date | None,
 ) -> None:
-    readers = queries.readers(session, {row.partner_id for row in rows})
+    readers = partners.money_readers(session, {row.partner_id for row in rows})
     for row in rows:
         for user in readers.get(row.partner_id, ()):
             language = Locale.parse(user.locale)

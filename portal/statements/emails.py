@@ -1,22 +1,18 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
-from portal.accounts.permissions import Role
 from portal.mail import service as mail
-from portal.partners.models import PartnerMember
+from portal.partners import queries as partners
 from portal.statements.models import Statement
 from portal.statements.rules import Payment
 from portal.web.formats import format_money
 
 _UNDO_TIME = timedelta(minutes=30)
-_READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
 
 
 def send_statements(
@@ -27,7 +23,7 @@ def send_statements(
     Goes to the people of each partner who look after money, half an hour later, so
     that a mistake seen at once can be announced first.
     """
-    readers = _readers(session, {row.partner_id for row in statements})
+    readers = partners.money_readers(session, {row.partner_id for row in statements})
     for statement in statements:
         is_held = statement.payment is Payment.HELD
         for user in readers.get(statement.partner_id, ()):
@@ -57,20 +53,3 @@ def _context(statement: Statement, user: User) -> dict[str, str]:
         "gate": statement.payment_gate,
         "path": f"/app/statements/{statement.public_id}",
     }
-
-
-def _readers(session: Session, partner_ids: set[UUID]) -> dict[UUID, list[User]]:
-    rows = session.execute(
-        select(PartnerMember.partner_id, User)
-        .join(User, User.id == PartnerMember.user_id)
-        .where(
-            PartnerMember.partner_id.in_(partner_ids),
-            User.role.in_(_READERS),
-            User.is_active,
-        )
-        .order_by(User.id)
-    )
-    found: dict[UUID, list[User]] = {}
-    for partner_id, user in rows:
-        found.setdefault(partner_id, []).append(user)
-    return found

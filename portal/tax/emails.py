@@ -3,12 +3,9 @@ from datetime import datetime
 from babel.dates import format_date
 from sqlalchemy.orm import Session
 
-from portal.accounts.permissions import Role
 from portal.mail import service as mail
 from portal.partners import queries as partners
 from portal.tax.models import TaxForm
-
-_READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
 
 
 def send_returned(session: Session, form: TaxForm, *, now: datetime) -> None:
@@ -31,10 +28,8 @@ def _send(
     now: datetime,
     **more: str | int,
 ) -> None:
-    for member in partners.members(session, form.partner_id):
-        user = member.user
-        if user.role not in _READERS or not user.is_active:
-            continue
+    readers = partners.money_readers(session, [form.partner_id])
+    for user in readers.get(form.partner_id, ()):
         mail.enqueue(
             session,
             to=user.email,

@@ -4,14 +4,14 @@ from babel.dates import format_date
 from sqlalchemy.orm import Session
 
 from portal.enrollments.models import Enrollment
-from portal.enrollments.notices import Notice
+from portal.enrollments.notices import Notice, NoticeKind
 from portal.mail import service as mail
 from portal.partners import queries as partners
 from portal.programs.definition import ProgramDefinition, TierDuty
 from portal.tiers.wording import level_name
 
 
-def send_duty_warning(
+def send_duty(
     session: Session,
     enrollment: Enrollment,
     definition: ProgramDefinition,
@@ -20,54 +20,13 @@ def send_duty_warning(
     *,
     now: datetime,
 ) -> None:
-    """Say which level must be reached by when, and what happens otherwise."""
-    _send(
-        session,
-        enrollment,
-        definition,
-        duty,
-        notice,
-        template="tiers/duty_warning",
-        now=now,
-    )
-
-
-def send_duty_missed(
-    session: Session,
-    enrollment: Enrollment,
-    definition: ProgramDefinition,
-    duty: TierDuty,
-    notice: Notice,
-    *,
-    now: datetime,
-) -> None:
-    """Say that the level was not reached in time, and what follows."""
-    _send(
-        session,
-        enrollment,
-        definition,
-        duty,
-        notice,
-        template="tiers/duty_missed",
-        now=now,
-    )
-
-
-def _send(
-    session: Session,
-    enrollment: Enrollment,
-    definition: ProgramDefinition,
-    duty: TierDuty,
-    notice: Notice,
-    *,
-    template: str,
-    now: datetime,
-) -> None:
+    """Say which level must be reached by when, or that it was not, and what follows."""
+    is_missed = notice.kind is NoticeKind.MISSED
     for owner in partners.owners(session, enrollment.partner_id):
         mail.enqueue(
             session,
             to=owner.email,
-            template=template,
+            template="tiers/duty_missed" if is_missed else "tiers/duty_warning",
             locale=owner.locale,
             now=now,
             context={

@@ -80,8 +80,7 @@ def _tell_of_duty(
     if notice is None or not is_new(notice, enrollments.told(session, enrollment.id)):
         return
     enrollment_service.keep(session, enrollment, notice, now=at)
-    send = emails.send_duty_missed if notice.step == 0 else emails.send_duty_warning
-    send(session, enrollment, definition, duty, notice, now=at)
+    emails.send_duty(session, enrollment, definition, duty, notice, now=at)
 
 
 def _of_duty(

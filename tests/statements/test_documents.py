@@ -68,6 +68,16 @@ class TestPdf:
 
         assert "".join(EVIL.split()) in "".join(text.split())
 
+    def test_a_name_in_any_script_gives_a_file(self, session: Session) -> None:
+        story = Story(session)
+        rename(story, "한빛 Digital")
+        [statement] = close(session, a_month(story))
+
+        text = pdf_text(documents.render(statement, "pdf", BASE))
+
+        assert "Digital" in text
+        assert statement.sha256 in text
+
     def test_the_same_statement_gives_the_same_bytes(
         self, statement: Statement
     ) -> None:

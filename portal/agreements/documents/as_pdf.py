@@ -1,36 +1,24 @@
 """A signed agreement on paper, set by typst: the text, its hash, and who signed.
 
-Identical input gives identical bytes: the only date in the file is that of the
-signature. After a process has compiled once it must not fork.
+The only date in the file is that of the signature.
 """
 
-import json
 from datetime import UTC
-from functools import cache
 from pathlib import Path
-from threading import Lock
-from typing import Any, cast
+from typing import Any
 
-import typst
 from babel.dates import format_datetime
 
 from portal.accounts.permissions import Role
 from portal.agreements.models import AgreementSignature
 from portal.programs.agreements import text_parts
+from portal.web.paper import set_paper
 
 _TEMPLATE = Path(__file__).with_name("agreement.typ")
 _FIRST_LEVEL = 3
 """Headings of the text stand under the document's own."""
 _LOWEST_LEVEL = 6
 _INSIDE = {"emphasis", "strong", "link", "image"}
-_one_at_a_time = Lock()
-
-
-@cache
-def _compiler(*, with_system_fonts: bool) -> typst.Compiler:
-    """Return a compiler, its fonts read once: those inside typst, and the system's."""
-    fonts = typst.Fonts(include_system_fonts=with_system_fonts)
-    return typst.Compiler(input=_TEMPLATE, font_paths=fonts)
 
 
 def render(signature: AgreementSignature, issuer_name: str) -> bytes:
@@ -40,23 +28,9 @@ def render(signature: AgreementSignature, issuer_name: str) -> bytes:
         signature: The signature with its text and enrollment.
         issuer_name: The vendor's name, for signatures that did not keep it.
     """
-    content = json.dumps(page_data(signature, issuer_name), ensure_ascii=False)
-    timestamp = int(signature.signed_at.timestamp())
-    with _one_at_a_time:
-        try:
-            pdf = _compiler(with_system_fonts=False).compile(
-                format="pdf",
-                sys_inputs={"data": content},
-                pdf_standards=["a-2a", "ua-1"],
-                timestamp=timestamp,
-            )
-        except typst.TypstError:
-            # The standards refuse a script for which there is no font. A file with
-            # the fonts of this machine, and without the standards, is better than none.
-            pdf = _compiler(with_system_fonts=True).compile(
-                format="pdf", sys_inputs={"data": content}, timestamp=timestamp
-            )
-    return cast("bytes", pdf)  # a list only for formats with one file per page
+    return set_paper(
+        _TEMPLATE, page_data(signature, issuer_name), dated=signature.signed_at
+    )
 
 
 def page_data(signature: AgreementSignature, issuer_name: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from portal.payouts.queries.batches import (
     view_of,
 )
 from portal.payouts.queries.due import Candidate, Collected, balances, collect
-from portal.payouts.queries.partner import PaidOut, of_partner, readers
+from portal.payouts.queries.partner import PaidOut, of_partner
 
 __all__ = [
     "BatchView",
@@ -42,7 +42,6 @@ __all__ = [
     "lock_enrollments",
     "of_partner",
     "owners_of_ids",
-    "readers",
     "row",
     "view_of",
 ]

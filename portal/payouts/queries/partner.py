@@ -1,6 +1,5 @@
-"""Payouts as the partner sees them, and who of a partner is told."""
+"""Payouts as the partner sees them."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from uuid import UUID
@@ -8,13 +7,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from portal.accounts.models import User
-from portal.accounts.permissions import Role
 from portal.kit.money import Money
-from portal.partners.models import PartnerMember
 from portal.payouts.models import BatchRow, Payout, RowStatus
 
-_READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
 _TOLD = (
     RowStatus.SENT,
     RowStatus.PAID,
@@ -90,21 +85,3 @@ def _by_hand(session: Session, partner_id: UUID) -> list[PaidOut]:
         )
         for row in rows
     ]
-
-
-def readers(session: Session, partner_ids: Collection[UUID]) -> dict[UUID, list[User]]:
-    """Return the active people of each partner who look after money."""
-    rows = session.execute(
-        select(PartnerMember.partner_id, User)
-        .join(User, User.id == PartnerMember.user_id)
-        .where(
-            PartnerMember.partner_id.in_(partner_ids),
-            User.role.in_(_READERS),
-            User.is_active,
-        )
-        .order_by(User.id)
-    )
-    found: dict[UUID, list[User]] = {}
-    for partner_id, user in rows:
-        found.setdefault(partner_id, []).append(user)
-    return found

@@ -1,17 +1,10 @@
 """The statement on paper, set by typst.
 
-Two properties of typst to know: after a process has compiled once it must not fork,
-and identical input gives identical bytes, because the only date in the file is the
-moment of issue.
+The only date in the file is the moment of issue.
 """
 
-import json
-from functools import cache
 from pathlib import Path
-from threading import Lock
-from typing import Any, cast
-
-import typst
+from typing import Any
 
 from portal.statements.documents.data import day_of
 from portal.statements.documents.summary import (
@@ -20,29 +13,16 @@ from portal.statements.documents.summary import (
     summary_rows,
 )
 from portal.statements.models import Statement
+from portal.web.paper import set_paper
 
 _TEMPLATE = Path(__file__).with_name("statement.typ")
-_one_at_a_time = Lock()
-
-
-@cache
-def _compiler() -> typst.Compiler:
-    """Return the compiler, its fonts read once: those inside typst, nothing else."""
-    fonts = typst.Fonts(include_system_fonts=False)
-    return typst.Compiler(input=_TEMPLATE, font_paths=fonts)
 
 
 def render(statement: Statement, verify_url: str) -> bytes:
     """Return the PDF: tagged, and the same bytes each time."""
-    content = json.dumps(page_data(statement, verify_url), ensure_ascii=False)
-    with _one_at_a_time:
-        pdf = _compiler().compile(
-            format="pdf",
-            sys_inputs={"data": content},
-            pdf_standards=["a-2a", "ua-1"],
-            timestamp=int(statement.issued_at.timestamp()),
-        )
-    return cast("bytes", pdf)  # a list only for formats with one file per page
+    return set_paper(
+        _TEMPLATE, page_data(statement, verify_url), dated=statement.issued_at
+    )
 
 
 def page_data(statement: Statement, verify_url: str) -> dict[str, Any]:
