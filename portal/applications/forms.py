@@ -150,6 +150,31 @@ class QuestionForm(ReplyForm):
     )
 
 
+class CommentForm(ReplyForm):
+    """A reviewer's note to colleagues."""
+
+    text = TextAreaField(
+        _("Comment for colleagues"),
+        [
+            DataRequired(_("Write something, or close this.")),
+            Length(max=MESSAGE_LENGTH, message=_("Write at most %(max)d characters.")),
+        ],
+        description=_("The applicant never sees it."),
+        filters=[_tidy],
+        render_kw={"rows": 4},
+    )
+
+
+class SnoozeForm(Form):
+    """For how long an application is out of sight."""
+
+    days = RadioField(
+        _("Come back in"),
+        [DataRequired(_("Choose for how long."))],
+        choices=choices([("1", _("1 day")), ("3", _("3 days")), ("7", _("7 days"))]),
+    )
+
+
 class NoteForm(ReplyForm):
     """A reviewer's own words with a decision."""
 

@@ -1,7 +1,7 @@
 """A prospective partner's request to join a program, and what was said about it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -82,6 +82,7 @@ class Application(Base):
         ),
         Index("ix_applications_status_submitted_at", "status", "submitted_at"),
         Index("ix_applications_created_at_id", "created_at", "id"),
+        Index("ix_applications_status_answer_by_id", "status", "answer_by", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -114,6 +115,13 @@ class Application(Base):
     submitted_at: Mapped[datetime | None]
     answer_by: Mapped[datetime | None]
     """When the applicant expects our answer."""
+    snoozed_until: Mapped[datetime | None]
+    """Until then a reviewer does not want to see it among those that need review."""
+    assigned_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    """The reviewer who takes care of it."""
+    first_approver_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    """Who agreed first, where it takes two to approve."""
+    first_approved_at: Mapped[datetime | None]
 
     decided_at: Mapped[datetime | None]
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
@@ -136,7 +144,15 @@ class Application(Base):
     updated_at: Mapped[datetime]
 
     version: Mapped[ProgramVersion] = relationship(lazy="raise")
-    decided_by: Mapped[User | None] = relationship(lazy="raise")
+    decided_by: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[decided_by_id]
+    )
+    assigned_to: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[assigned_to_id]
+    )
+    first_approver: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[first_approver_id]
+    )
 
     @property
     def public_id(self) -> str:
@@ -176,11 +192,42 @@ class Application(Base):
             and now < self.held_until
         )
 
+    def is_snoozed(self, now: datetime) -> bool:
+        """Tell whether a reviewer put it out of sight for a while."""
+        return self.snoozed_until is not None and now < self.snoozed_until
+
     def shown_status(self, now: datetime) -> ApplicationStatus:
         """Return the status that the applicant may know of."""
         if self.is_held(now) and self.decided_from is not None:
             return self.decided_from
         return self.status
+
+    def forget_decision(self, now: datetime) -> None:
+        """Make the decision as if it had not been; the status is the caller's."""
+        self.decided_at = None
+        self.decided_by = None
+        self.decided_from = None
+        self.held_until = None
+        self.decision_mail_id = None
+        self.decision_note = ""
+        self.reason = None
+        self.reapply_on = None
+        self.updated_at = now
+
+    def forget_first_approval(self) -> None:
+        """Let two reviewers agree from the start again."""
+        self.first_approver_id = None
+        self.first_approved_at = None
+
+    def reopen(self, now: datetime) -> None:
+        """Make a rejection that was told as if it had not been.
+
+        Raises:
+            ApplicationTransition: It is not rejected.
+        """
+        self.move_to(ApplicationStatus.SUBMITTED)
+        self.forget_decision(now)
+        self.answer_by = now + timedelta(days=self.definition.join.answer_within_days)
 
     def move_to(self, status: ApplicationStatus) -> None:
         """Change the status.

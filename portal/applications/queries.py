@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.accounts.models import User
@@ -17,16 +17,19 @@ from portal.applications.models import (
     ApplicationMessage,
     ApplicationStatus,
 )
-from portal.applications.rules import Check, Earlier, Facts
 from portal.audit.models import AuditEvent
 from portal.kit.errors import NotFound
-from portal.partners.models import Partner, PartnerMember
 from portal.web.pagination import Page, PageRequest
 
 QUEUE_SIZE = 50
-_EARLIER = 10
 
-_WITH = (joinedload(Application.version), joinedload(Application.decided_by))
+WITH = (
+    joinedload(Application.version),
+    joinedload(Application.decided_by),
+    joinedload(Application.assigned_to),
+    joinedload(Application.first_approver),
+)
+"""What every page about applications needs at once."""
 
 
 class NoSuchApplication(NotFound):
@@ -73,7 +76,7 @@ def by_reference(
 def _one(
     session: Session, condition: ColumnElement[bool], *, lock: bool
 ) -> Application:
-    query = select(Application).where(condition).options(*_WITH)
+    query = select(Application).where(condition).options(*WITH)
     if lock:
         query = query.with_for_update(of=Application).execution_options(
             populate_existing=True
@@ -92,7 +95,7 @@ def by_token(
         select(Application, ApplicationLink)
         .join(ApplicationLink, ApplicationLink.application_id == Application.id)
         .where(ApplicationLink.token_sha256 == token_hash(token))
-        .options(*_WITH)
+        .options(*WITH)
         .with_for_update(of=Application)
     ).one_or_none()
     return None if row is None else (row.Application, row.ApplicationLink)
@@ -110,7 +113,7 @@ def latest_locked(session: Session, program_id: UUID, email: str) -> Application
             Application.email == email,
             Application.status != ApplicationStatus.WITHDRAWN,
         )
-        .options(*_WITH)
+        .options(*WITH)
         .order_by(
             Application.status.in_(OPEN).desc(),
             Application.created_at.desc(),
@@ -171,8 +174,8 @@ def in_queue(
     return session.scalars(
         select(Application)
         .where(Application.status == status)
-        .options(*_WITH)
-        .order_by(Application.answer_by, Application.submitted_at, Application.id)
+        .options(*WITH)
+        .order_by(Application.answer_by, Application.id)
         .limit(limit)
     ).all()
 
@@ -181,7 +184,7 @@ def newest(
     session: Session, asked: PageRequest, status: ApplicationStatus | None = None
 ) -> Page[Application]:
     """Return one page of the applications that were sent, newest first."""
-    query = select(Application).options(*_WITH)
+    query = select(Application).options(*WITH)
     if status is None:
         query = query.where(
             Application.status != ApplicationStatus.DRAFT,
@@ -206,43 +209,3 @@ def trail(session: Session, application_id: UUID) -> list[TrailEntry]:
     return [
         TrailEntry(event.action, event.at, name, event.details) for event, name in rows
     ]
-
-
-def review_checks(session: Session, application: Application) -> list[Check]:
-    """Return what a reviewer should know about an application."""
-    partner_name = session.scalar(
-        select(Partner.name)
-        .join(PartnerMember, PartnerMember.partner_id == Partner.id)
-        .join(User, User.id == PartnerMember.user_id)
-        .where(User.email == application.email)
-    )
-    facts = Facts(
-        email=application.email,
-        website=str(application.answer("website")),
-        country=application.country,
-        allowed_countries=application.definition.join.countries,
-        earlier=_earlier(session, application),
-        partner_name=partner_name,
-    )
-    return rules.checks(facts)
-
-
-def _earlier(session: Session, application: Application) -> tuple[Earlier, ...]:
-    """Return other applications of the same address or company, newest first."""
-    same = [Application.email == application.email]
-    if application.email_domain not in rules.FREE_MAIL:
-        same.append(Application.email_domain == application.email_domain)
-    rows = session.execute(
-        select(Application.reference, Application.status, Application.email)
-        .where(
-            or_(*same),
-            Application.id != application.id,
-            Application.submitted_at.is_not(None),
-        )
-        .order_by(Application.submitted_at.desc(), Application.id)
-        .limit(_EARLIER)
-    )
-    return tuple(
-        Earlier(reference, status, is_same_email=email == application.email)
-        for reference, status, email in rows
-    )

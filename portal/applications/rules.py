@@ -7,7 +7,7 @@ the words.
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -107,6 +107,9 @@ class CheckKey(StrEnum):
     SAME_DOMAIN = "same_domain"
     COUNTRY_OUTSIDE = "country_outside"
     KNOWN_PARTNER = "known_partner"
+    SAME_TAX_ID = "same_tax_id"
+    SAME_PAYOUT_ACCOUNT = "same_payout_account"
+    SAME_DOCUMENT = "same_document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class Facts:
     country: str
     allowed_countries: tuple[str, ...] = ()
     earlier: tuple[Earlier, ...] = ()
+    alike: Mapping[CheckKey, Sequence[str]] = field(default_factory=dict)
+    """References of other applications, by what they have in common with this one."""
     partner_name: str | None = None
     """The partner whose user has this address already."""
 
@@ -330,11 +335,36 @@ def _check_partner(facts: Facts) -> list[Check]:
 
 
 def _check_earlier(facts: Facts) -> list[Check]:
-    if not facts.earlier:
-        return [Check(CheckKey.NOTHING_EARLIER, "ok", "")]
-    found = []
-    for key, is_same in ((CheckKey.SAME_EMAIL, True), (CheckKey.SAME_DOMAIN, False)):
-        references = [e.reference for e in facts.earlier if e.is_same_email is is_same]
-        if references:
-            found.append(Check(key, "warn", ", ".join(references)))
-    return found
+    same_email = [e.reference for e in facts.earlier if e.is_same_email]
+    same_domain = [e.reference for e in facts.earlier if not e.is_same_email]
+    found = dict(facts.alike) | {
+        CheckKey.SAME_EMAIL: [*same_email, *facts.alike.get(CheckKey.SAME_EMAIL, ())],
+        CheckKey.SAME_DOMAIN: same_domain,
+    }
+    warnings = [
+        Check(key, "warn", ", ".join(dict.fromkeys(found[key])))
+        for key in _SIGNALS
+        if found.get(key)
+    ]
+    return warnings or [Check(CheckKey.NOTHING_EARLIER, "ok", "")]
+
+
+_SIGNALS = (
+    CheckKey.SAME_EMAIL,
+    CheckKey.SAME_DOMAIN,
+    CheckKey.SAME_TAX_ID,
+    CheckKey.SAME_PAYOUT_ACCOUNT,
+    CheckKey.SAME_DOCUMENT,
+)
+"""How two applications can be alike, in the order in which a reviewer reads it."""
+
+
+def warnings(checks: Iterable[Check]) -> int:
+    """Return how many checks a reviewer should look at before approving."""
+    return sum(check.tone in ("warn", "bad") for check in checks)
+
+
+def takes_two_reviewers(join: Join, checks: Iterable[Check]) -> bool:
+    """Tell whether one reviewer alone may not approve what was found."""
+    least = join.two_reviewers_from
+    return least is not None and warnings(checks) >= least

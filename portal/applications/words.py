@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from portal.applications import rules
+from portal.applications.independence import ConflictKind
 from portal.applications.rules import Answer, Problem, RejectionReason
 from portal.programs.definition import Question, QuestionKind
 
@@ -50,6 +51,31 @@ REASONS: Mapping[RejectionReason, LazyString] = MappingProxyType(
     }
 )
 """The short names from which reviewers choose; the applicant reads a sentence."""
+
+
+CONFLICTS: Mapping[ConflictKind, LazyString] = MappingProxyType(
+    {
+        ConflictKind.SAME_PERSON: _("the e-mail address is your own."),
+        ConflictKind.SAME_DOMAIN: _("you share a company."),
+        ConflictKind.MEMBER: _("you are a member of the applicant's company."),
+        ConflictKind.REFERRED_BY: _("the applicant names you as who sent them."),
+        ConflictKind.DECLARED: _("you said so."),
+    }
+)
+"""How a reviewer and an applicant belong together."""
+
+
+OBSTACLES: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "conflict": _("You and the applicant belong together"),
+        "warnings": _("Its checks found something to look at"),
+        "to_confirm": _("The program wants something confirmed first"),
+        "two_reviewers": _("It takes two reviewers"),
+        "not_waiting": _("It does not need review any more"),
+        "refused": _("It could not be approved"),
+    }
+)
+"""Why an application is not approved together with others."""
 
 
 def problem_text(problem: Problem, question: Question) -> str:

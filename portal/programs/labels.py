@@ -176,6 +176,7 @@ FIELDS: Final = {
     "to_month_end": _("until the month is over"),
     "total": _("total"),
     "true_up_days": _("days in which seats take back"),
+    "two_reviewers_from": _("warnings from which it takes two reviewers"),
     "value": _("how much"),
     "version": _("version"),
     "visibility": _("who finds the program"),

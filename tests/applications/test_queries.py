@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from portal.applications import queries
+from portal.applications import queries, review_queries
 from portal.applications.models import ApplicationStatus
 from portal.applications.rules import CheckKey
 from tests.factories.applications import ApplicationFactory
@@ -55,7 +55,7 @@ def test_free_mail_addresses_are_no_company(session: Session) -> None:
     application = ApplicationFactory.create(email="mina@gmail.com")
     ApplicationFactory.create(email="lee@gmail.com")
 
-    keys = [check.key for check in queries.review_checks(session, application)]
+    keys = [check.key for check in review_queries.review_checks(session, application)]
 
     assert keys == [CheckKey.FREE_MAIL, CheckKey.NOTHING_EARLIER]
 
@@ -66,7 +66,9 @@ def test_colleagues_and_partners_are_found(session: Session) -> None:
     other = ApplicationFactory.create(email="lee@hanbit.example")
     ApplicationFactory.create(email="kim@hanbit.example", draft=True)
 
-    evidence = {c.key: c.evidence for c in queries.review_checks(session, application)}
+    evidence = {
+        c.key: c.evidence for c in review_queries.review_checks(session, application)
+    }
 
     assert evidence[CheckKey.KNOWN_PARTNER] == member.partner.name
     assert evidence[CheckKey.SAME_DOMAIN] == other.reference

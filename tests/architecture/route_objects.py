@@ -356,6 +356,7 @@ MAKERS: dict[str, Maker] = {
     "applications:reference": _reference,
     "applications:slug": _slug,
     "applications_admin:application_id": _application,
+    "applications_review:application_id": _application,
     "applications_status:reference": _reference,
     "certification:attempt_id": _attempt,
     "certification:certificate_id": _certificate_id,

@@ -11,6 +11,7 @@ from portal.applications import emails, queries, rules
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.rules import Answer
 from portal.applications.service.deciding import approve_of_itself
+from portal.applications.service.reviewing import note_fingerprints
 from portal.audit import service as audit
 from portal.kit.errors import Conflict, Invalid
 from portal.programs import queries as programs
@@ -147,6 +148,7 @@ def submit(
     answer_by = now + timedelta(days=days)
     application.answer_by = answer_by
     application.updated_at = now
+    note_fingerprints(session, application)
     audit.record(session, "application.submitted", application.id, actor=None, at=now)
     if is_open:
         approve_of_itself(session, application, now=now)

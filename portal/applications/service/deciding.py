@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from portal import jobs
 from portal.accounts import queries as account_queries
 from portal.accounts.models import User
-from portal.applications import emails, rules
+from portal.applications import emails, review_queries, rules, words
+from portal.applications.independence import ConflictKind, conflict
 from portal.applications.models import (
     DECIDED,
     Application,
@@ -27,9 +28,13 @@ COMPLETE_APPROVAL = "applications.complete_approval"
 
 
 class ConflictOfInterest(Forbidden):
-    """The reviewer and the applicant belong together."""
+    """The reviewer and the applicant belong together; `kind` says how."""
 
     code = "conflict_of_interest"
+
+    def __init__(self, message: str, kind: ConflictKind) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class AlreadyDecided(Conflict):
@@ -54,6 +59,12 @@ class NotConfirmed(Conflict):
     """The program wants something checked before anybody is let in."""
 
     code = "application_not_confirmed"
+
+
+class SecondReviewerNeeded(Conflict):
+    """The program wants somebody else to agree as well."""
+
+    code = "application_second_reviewer_needed"
 
 
 class TooLateToUndo(Conflict):
@@ -84,9 +95,10 @@ def ask(
         AlreadyDecided: There is a decision already.
         ApplicationTransition: The application does not wait for us.
     """
-    _require_independence(application, reviewer)
+    require_independence(session, application, reviewer)
     _require_undecided(application)
     application.move_to(ApplicationStatus.INFO_REQUESTED)
+    application.forget_first_approval()  # of answers that were not all yet
     application.updated_at = now
     session.add(
         ApplicationMessage(
@@ -111,11 +123,14 @@ def approve(
     confirmed: Collection[str] = (),
     hold_seconds: int,
     now: datetime,
-) -> None:
+) -> bool:
     """Let the applicant in, once the time to undo it is over.
 
     Until then nothing exists but the decision: partner, user, enrollment and mail are
     made by `complete_approval`. Approving again what one approved changes nothing.
+
+    Returns:
+        Whether it is decided; if not, a second reviewer has to agree.
 
     Args:
         session: The session that holds the open transaction.
@@ -133,14 +148,17 @@ def approve(
         StaffAddress: The address is a staff member's.
         AlreadyInProgram: The company of this address is in the program.
         NotConfirmed: Something is to be checked first; the message names it.
+        SecondReviewerNeeded: The reviewer agreed already; somebody else has to.
         ApplicationTransition: The application does not wait for us.
     """
-    _require_independence(application, reviewer)
+    require_independence(session, application, reviewer)
     if _is_repeated(application, ApplicationStatus.APPROVED, reviewer):
-        return
+        return True
     _require_undecided(application)
     _require_room(session, application)
     _require_confirmed(application, confirmed)
+    if not _is_agreed(session, application, reviewer=reviewer, now=now):
+        return False
     _decide(
         application,
         ApplicationStatus.APPROVED,
@@ -159,6 +177,7 @@ def approve(
         **({"confirmed": ", ".join(checked)} if checked else {}),
     )
     defer_completion(session, application)
+    return True
 
 
 def approve_of_itself(
@@ -241,7 +260,7 @@ def reject(
         AlreadyDecided: Somebody else decided, or it was approved.
         ApplicationTransition: The application cannot be rejected.
     """
-    _require_independence(application, reviewer)
+    require_independence(session, application, reviewer)
     if _is_repeated(application, ApplicationStatus.REJECTED, reviewer):
         return
     _require_undecided(application)
@@ -320,15 +339,7 @@ def take_back(
             raise TooLateToUndo(_("It is too late to undo this: the mail has left."))
     was = application.status
     application.move_to(application.decided_from or ApplicationStatus.SUBMITTED)
-    application.decided_at = None
-    application.decided_by = None
-    application.decided_from = None
-    application.held_until = None
-    application.decision_mail_id = None
-    application.decision_note = ""
-    application.reason = None
-    application.reapply_on = None
-    application.updated_at = now
+    application.forget_decision(now)
     audit.record(
         session,
         "application.decision_undone",
@@ -367,14 +378,58 @@ def _is_repeated(
     return application.status is status and application.decided_by_id == reviewer.id
 
 
-def _require_independence(application: Application, reviewer: User) -> None:
-    if rules.shares_company(reviewer.email, application.email):
+def require_independence(
+    session: Session, application: Application, reviewer: User
+) -> None:
+    """Keep away from an application whoever has a stake in it, of whatever role.
+
+    Raises:
+        ConflictOfInterest: Reviewer and applicant belong together.
+    """
+    kind = conflict(
+        review_queries.ties_of(session, reviewer),
+        application.id,
+        application.email,
+        application.answers,
+    )
+    if kind is not None:
         raise ConflictOfInterest(
             _(
-                "You and this applicant share an e-mail address or a company. "
-                "Ask a colleague to decide."
-            )
+                "You and this applicant belong together. "
+                "Ask a colleague to decide: %(why)s",
+                why=words.CONFLICTS[kind],
+            ),
+            kind,
         )
+
+
+def _is_agreed(
+    session: Session, application: Application, *, reviewer: User, now: datetime
+) -> bool:
+    """Tell whether as many reviewers agree as the program wants; note the first."""
+    checks = review_queries.review_checks(session, application)
+    if not rules.takes_two_reviewers(application.definition.join, checks):
+        return True
+    if application.first_approver_id == reviewer.id:
+        raise SecondReviewerNeeded(
+            _("You have approved this already. It takes a second reviewer.")
+        )
+    if application.first_approver_id is not None:
+        return True
+    if application.status is not ApplicationStatus.SUBMITTED:
+        application.move_to(ApplicationStatus.APPROVED)  # refuses, in the same words
+    application.first_approver_id = reviewer.id
+    application.first_approved_at = now
+    application.updated_at = now
+    audit.record(
+        session,
+        "application.approved_first",
+        application.id,
+        actor=reviewer,
+        at=now,
+        warnings=rules.warnings(checks),
+    )
+    return False
 
 
 def _require_undecided(application: Application) -> None:

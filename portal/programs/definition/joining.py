@@ -83,6 +83,8 @@ class Join(Part):
     steps: tuple[FormStep, ...] = Field(min_length=1)
     answer_within_days: int = Field(default=5, ge=1, le=90)
     reapply_after_days: int = Field(default=30, ge=0, le=730)
+    two_reviewers_from: int | None = Field(default=None, ge=0, le=20)
+    """From this many warnings on it takes two reviewers to approve; 0: always."""
     countries: tuple[Country, ...] = ()
     """ISO 3166 codes of the countries that may apply; empty for all."""
 
