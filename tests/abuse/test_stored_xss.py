@@ -8,10 +8,12 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from portal.accounts.permissions import Role
+from portal.applications import service
 from portal.kit.ids import public_id
 from tests.architecture.route_objects import World, a_world, maker_for
 from tests.conftest import SignIn
 from tests.factories.applications import ANSWERS, ApplicationFactory
+from tests.factories.base_factory import NOW
 
 MARK = "xss1337"
 PAYLOADS = (
@@ -105,7 +107,15 @@ def pages_of_staff(world: World) -> Iterator[str]:
         version=world.story.version,
         answers=ANSWERS | typed | {"services": ["selling"], "team-size": "two-to-ten"},
     )
+    service.comment(
+        world.session,
+        application,
+        author=world.people[Role.ADMIN.value],
+        text=EVERYTHING,
+        now=NOW,
+    )
     yield "/admin/applications"
+    yield "/admin/applications/several"
     yield f"/admin/applications/{public_id('app', application.id)}"
     partner = f"/admin/partners/{world.partner.public_id}"
     yield "/admin/partners"

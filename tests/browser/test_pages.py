@@ -47,6 +47,7 @@ PAGES = {
     ],
     "staff": [
         "/admin", "/admin/applications", "/admin/applications/{application}",
+        "/admin/applications/several",
         "/admin/partners", "/admin/partners/{partner}", "/admin/commissions",
         "/admin/commissions/{commission}", "/admin/periods", "/admin/periods/{period}",
         "/admin/periods/{open_period}", "/admin/statements",

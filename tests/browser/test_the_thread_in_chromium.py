@@ -153,9 +153,24 @@ def approve_by_keyboard(person: Person) -> None:
     person.read("Approved Hanbit Digital")
     person.keys("u")
     person.read("Undone.")
+    reject_by_keyboard(person)
+    person.keys("u")
+    person.read("Undone.")
     person.keys("g a")
     person.keys("a")
     person.read("Approved Hanbit Digital")
+
+
+def reject_by_keyboard(person: Person) -> None:
+    """F2b: the key, the reason, the button."""
+    person.keys("g a")
+    person.clicks = 1  # the `g a` that follows a sign-in
+    person.page.keyboard.press("r")
+    person.page.get_by_label("Not a fit for the program").check()
+    person.clicks += 2
+    person.click("button", "Reject and notify")
+    assert person.clicks <= 4
+    person.read("Rejected Hanbit Digital")
 
 
 def join(person: Person) -> None:
