@@ -91,10 +91,13 @@ def signed_in(app: Flask) -> FlaskClient:
         session.flush()
         session.add(
             UserSession(
-                user_id=user.id, token_sha256=token_hash(token), created_at=now,
-                last_seen_at=now, user_agent="", remote_address="",
+                user_id=user.id,
+                token_sha256=token_hash(token),
+                created_at=now,
+                last_seen_at=now,
+                expires_at=now + timedelta(hours=9),
             )
-        )  # fmt: skip
+        )
     client = app.test_client()
     with client.session_transaction() as cookie:
         cookie["_user_id"] = token
@@ -122,10 +125,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     asked = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
-    with TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
+    with TemporaryDirectory() as folder:
+        server = postgres.start(Path(folder, "postgres"), when_done="stop")
         app = create_app(
             Settings(
-                secret_key="0123456789abcdef0123456789abcdef",  # noqa: S106 - thrown away
+                secret_key="0123456789abcdef0123456789abcdef",  # noqa: S106 - of a throwaway
+                base_url="http://localhost",
                 database_url=server.app_url,
                 database_owner_url=server.owner_url,
                 testing=True,
@@ -134,19 +139,25 @@ def main() -> None:
         app.config["WTF_CSRF_ENABLED"] = False
         with app.app_context():
             flask_migrate.upgrade()
+            now = utc_now()
             with transaction(db.session()) as session:
                 version = programs.publish(
-                    session, preset("hubspot-solutions-partner"), now=utc_now()
+                    session,
+                    preset("hubspot-solutions-partner"),
+                    actor=None,
+                    effective_from=now,
+                    now=now,
                 )
                 session.flush()
                 keys = version.program_id, version.id
         owner = server.owner_url.replace("+psycopg", "", 1)
         ids = seed(owner, *keys, asked.applications)
-        client = signed_in(app)
-        run(client, ids, asked.rounds)
+        is_slow = run(signed_in(app), ids, asked.rounds)
+    sys.exit(is_slow)
 
 
-def run(client: FlaskClient, ids: list[UUID], rounds: int) -> None:
+def run(client: FlaskClient, ids: list[UUID], rounds: int) -> bool:
+    """Print the figures; tell whether an approval takes longer than it may."""
     queue = "/admin/applications"
     client.get(queue)  # templates are compiled now
     measure("queue page", rounds, lambda _: client.get(queue).status_code, 200)
@@ -165,7 +176,7 @@ def run(client: FlaskClient, ids: list[UUID], rounds: int) -> None:
         303,
     )
     print(f"limit for the p95 of approve: {LIMIT_MS} ms")
-    sys.exit(p95 > LIMIT_MS)
+    return p95 > LIMIT_MS
 
 
 if __name__ == "__main__":

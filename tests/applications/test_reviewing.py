@@ -329,7 +329,8 @@ class TestQueue:
                 PageRequest(size=3, **asked),
             )
 
-        seen, cursor = [], None
+        seen: list[Application] = []
+        cursor = None
         while True:
             found = page(after=Cursor.decode(cursor)) if cursor else page()
             seen += found.items
