@@ -131,6 +131,21 @@ class TestOneProgram:
         assert "must accept this one" not in first
         assert "What changed since version" not in first
 
+    def test_a_program_without_an_agreement_shows_none(
+        self, staff: FlaskClient, session: Session
+    ) -> None:
+        gates = [
+            gate
+            for gate in dump_json(preset(MONDAY))["gates"]
+            if gate["key"] != "agreement"
+        ]
+        publish(session, changed(agreement=None, gates=gates))
+
+        page = read(staff, f"/admin/programs/{MONDAY}")
+
+        assert "See who has accepted it" not in page
+        assert "Read the agreement" not in page
+
     def test_a_version_that_never_counts_says_so(
         self, staff: FlaskClient, session: Session
     ) -> None:
