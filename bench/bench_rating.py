@@ -11,7 +11,6 @@ its highest; the sales of one partner at a time are in it.
 """
 
 import argparse
-import json
 import resource
 import sys
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ import psycopg
 
 from portal.commissions.calculation import RatedLine, SaleFact, Terms, rate
 from portal.kit import postgres
+from portal.kit.json_text import written
 from portal.programs.documents import preset
 
 LIMIT = 3.0
@@ -124,7 +124,7 @@ def run(url: str, partners: range) -> tuple[int, list[float]]:
                             line.customer_id,
                             line.amount_minor,
                             line.clears_at,
-                            json.dumps(line.trace),
+                            written(line.trace),
                         )
                     )
                 count += len(lines)
@@ -167,7 +167,7 @@ def measure(url: str, partners: int) -> Measured:
     """Let the floor and rating take turns over all partners."""
     with psycopg.connect(url) as connection:
         some = next(groupby(rows(connection, range(partners)), key=itemgetter(0)))[1]
-        trace = json.dumps(rated(some)[-1].trace)
+        trace = written(rated(some)[-1].trace)
     measured = Measured()
     step = -(-partners // ROUNDS)
     for since in range(0, partners, step):

@@ -50,6 +50,7 @@ from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
 from portal.fees import tasks as _fees  # noqa: F401 - its tasks
 from portal.fees import views as fees_views
+from portal.kit import json_text
 from portal.kit.ids_in_urls import PublicIdConverter
 from portal.ledger import cli as ledger_cli
 from portal.ledger import tasks as _ledger  # noqa: F401 - its tasks
@@ -196,7 +197,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "TESTING": settings.testing,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "connect_args": {"options": "-c statement_timeout=30000"}
+            "connect_args": {"options": "-c statement_timeout=30000"},
+            "json_serializer": json_text.written,
         },
         "WTF_CSRF_ENABLED": not settings.testing,
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
