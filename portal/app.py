@@ -28,6 +28,7 @@ from portal.certification import admin_views as certification_admin_views
 from portal.certification import bank_views as certification_bank_views
 from portal.certification import cli as certification_cli
 from portal.certification import public_views as certification_public_views
+from portal.certification import service as certification_service
 from portal.certification import tasks as _certification  # noqa: F401 - its tasks
 from portal.certification import views as certification_views
 from portal.commissions import admin_views as commissions_admin_views
@@ -62,6 +63,7 @@ from portal.payments.gateway import StripeGateway
 from portal.payouts import admin_views as payouts_admin_views
 from portal.payouts import batch_views as payout_batch_views
 from portal.payouts import cli as payouts_cli
+from portal.payouts import tasks as _payouts  # noqa: F401 - its tasks
 from portal.payouts import views as payouts_views
 from portal.programs import admin_views as programs_admin_views
 from portal.programs import cli as programs_cli
@@ -173,7 +175,11 @@ def create_app(settings: Settings, gateway: StripeGateway | None = None) -> Flas
     login_manager.login_view = "accounts.sign_in"
     web.register(app)
     access.register(app)
-    outlets.plug(mail=mail_service.enqueue, record=audit_service.record)
+    outlets.plug(
+        mail=mail_service.enqueue,
+        record=audit_service.record,
+        door=certification_service.follow_person,
+    )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     for group in COMMANDS:

@@ -16,7 +16,7 @@ from portal.enrollments.models import EnrollmentStatus
 from portal.enrollments.rules import GateStatus
 from portal.enrollments.steps import next_step, page_of
 from portal.kit.money import Money
-from portal.programs.definition import GateKind
+from portal.programs.definition import BY_HAND, GateKind
 from portal.statements.models import Statement
 from portal.web.formats import date_text, month
 
@@ -28,6 +28,7 @@ _WHO_MEETS: Mapping[GateKind, Permission] = MappingProxyType(
         GateKind.CERTIFICATION: Permission.CERTIFICATION_TAKE,
         GateKind.FEE: Permission.BILLING_PAY,
         GateKind.TAX_FORM: Permission.TAX_SIGN,
+        GateKind.PAYOUT_ACCOUNT: Permission.PAYOUT_ACCOUNT_CHANGE,
     }
 )
 """What a person needs to meet a gate of this kind; the others are not theirs."""
@@ -37,6 +38,7 @@ _BUTTONS: Mapping[GateKind, LazyString] = MappingProxyType(
         GateKind.CERTIFICATION: lazy_gettext("Go to the exam"),
         GateKind.FEE: lazy_gettext("Pay the fee"),
         GateKind.TAX_FORM: lazy_gettext("Fill in the tax form"),
+        GateKind.PAYOUT_ACCOUNT: lazy_gettext("Say where you are paid"),
     }
 )
 
@@ -109,7 +111,7 @@ def gate_to_meet(standings: Sequence[Standing], allowed: Allowed) -> Banner | No
 def _of_gate(standing: Standing, status: GateStatus) -> Banner:
     address = page_of(standing.enrollment, status)
     body = _("The next step in %(program)s.", program=standing.program_name)
-    if status.gate.kind is GateKind.CONFIRMATION:
+    if status.gate.kind in BY_HAND:
         body += " " + (status.gate.how or _("There is nothing for you to do."))
         body += " " + _("We check this.")
     elif address is None:

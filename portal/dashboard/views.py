@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.access import can, requires, signed_in_user
 from portal.accounts.permissions import Permission
+from portal.certification.team_words import team_texts
 from portal.commissions import queries as commissions
 from portal.commissions import wording
 from portal.commissions.labels import CUSTOMER_LABELS
@@ -76,7 +77,7 @@ def home() -> ResponseReturnValue:
         purses=_purses(session, standings, now, zone) if sees_money else [],
         charts=charts,
         checklists=[
-            (one, checklist_items(one.enrollment, one.statuses))
+            (one, checklist_items(one.enrollment, one.statuses, team_texts(one.teams)))
             for one in standings
             if one.is_incomplete
         ],
