@@ -51,6 +51,8 @@ from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
 from portal.fees import tasks as _fees  # noqa: F401 - its tasks
 from portal.fees import views as fees_views
+from portal.invitations import admin_views as invitations_admin_views
+from portal.invitations import public_views as invitations_public_views
 from portal.kit.ids_in_urls import PublicIdConverter
 from portal.ledger import cli as ledger_cli
 from portal.ledger import tasks as _ledger  # noqa: F401 - its tasks
@@ -108,6 +110,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     applications_public_views.bp,
     applications_views.bp,
     applications_admin_views.bp,
+    invitations_public_views.bp,
+    invitations_admin_views.bp,
     certification_views.bp,
     certification_admin_views.bp,
     certification_bank_views.bp,

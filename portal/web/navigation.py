@@ -183,6 +183,13 @@ _STAFF = (
                 "g a",
             ),
             NavItem(
+                _("Invitations"),
+                "invitations_admin.index",
+                "mail",
+                "staff:applications:read",
+                "g n",
+            ),
+            NavItem(
                 _("Partners"),
                 "dashboard_admin.partners",
                 "people",

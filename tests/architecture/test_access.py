@@ -43,8 +43,12 @@ PUBLIC_SURFACE = {
     "certification_public.qr",
     "certification_public.revoked",
     "certification_public.verify",
+    "invitations.answer",
+    "invitations.show",
     "programs.detail",
     "programs.home",
+    "programs.robots",
+    "programs.sitemap",
     "statements_public.verify",
     "tracking.follow",
     # Files, health, and two choices kept in the visitor's own cookie.
