@@ -39,6 +39,7 @@ from portal.commissions import views as commissions_views
 from portal.config import Settings
 from portal.dashboard import adjustment_views as adjustments_admin_views
 from portal.dashboard import admin_views as dashboard_admin_views
+from portal.dashboard import steps_views as dashboard_steps_views
 from portal.dashboard import tier_views as tiers_admin_views
 from portal.dashboard import views as dashboard_views
 from portal.demo import cli as demo_cli
@@ -134,6 +135,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks_views.bp,
     webhooks_admin_views.bp,
     dashboard_views.bp,
+    dashboard_steps_views.bp,
     dashboard_admin_views.bp,
 )
 COMMANDS: tuple[Command, ...] = (

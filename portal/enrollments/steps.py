@@ -66,6 +66,8 @@ class ChecklistItem:
     state: str
     url: str | None
     label: str | None = None
+    how: str = ""
+    """What to do, or what was done: the hint without what follows below."""
     unlocks: str = ""
     """What it is needed for."""
     cost: str | None = None
@@ -95,7 +97,8 @@ def checklist_items(
             state=_state(status, is_next=status is following),
             url=None if status.is_missed else page_of(enrollment, status),
             label=_label(status),
-            unlocks=_unlocks(status),
+            how=_how(status, teams.get(status.gate.key, "")),
+            unlocks=unlocked_by(status),
             cost=_cost(enrollment, status),
             last_day=status.due_on or _last_day(enrollment, status),
         )
@@ -137,6 +140,23 @@ def _label(status: GateStatus) -> str | None:
 
 
 def _hint(enrollment: Enrollment, status: GateStatus, team: str) -> str:
+    """Return everything about a gate in sentences."""
+    gate = status.gate
+    parts = [_how(status, team)]
+    if not (status.is_met or status.is_missed):
+        parts.append(gettext("You need this to: %(what)s.", what=unlocked_by(status)))
+        cost = _cost(enrollment, status)
+        if cost is not None:
+            parts.append(gettext("It costs %(price)s.", price=cost))
+        if status.due_on is not None:
+            parts.append(_deadline(status, status.due_on))
+        if gate.forfeits_after_months is not None:
+            parts.append(_forfeits(gate.forfeits_after_months))
+    return " ".join(str(part) for part in parts if part)
+
+
+def _how(status: GateStatus, team: str) -> str:
+    """Return what to do, or what was done; not what for, at what price and by when."""
     if status.since is not None:
         return f"{_hint_of_met(status, status.since)} {team}".strip()
     if status.is_missed and status.due_on is not None:
@@ -147,29 +167,28 @@ def _hint(enrollment: Enrollment, status: GateStatus, team: str) -> str:
             )
         )
     gate = status.gate
-    parts = [gate.how, *team_sentences(gate), team]
-    parts.append(gettext("You need this to: %(what)s.", what=_unlocks(status)))
-    if gate.kind in _COUNTED_BY_HAND:
-        parts.append(_COUNTED_BY_HAND[gate.kind])
-    cost = _cost(enrollment, status)
-    if cost is not None:
-        parts.append(gettext("It costs %(price)s.", price=cost))
-    if status.due_on is not None:
-        parts.append(_deadline(status, status.due_on))
-    if gate.forfeits_after_months is not None:
-        parts.append(
-            ngettext(
-                "A customer's sales earn nothing if it is not done within %(num)d "
-                "month of the first one.",
-                "A customer's sales earn nothing if it is not done within %(num)d "
-                "months of the first one.",
-                gate.forfeits_after_months,
-            )
-        )
+    parts: list[object] = []
+    if status.lost_at is not None:
+        day = date_text(status.lost_at)
+        parts.append(gettext("You had this until %(day)s.", day=day))
+    parts += [gate.how, *team_sentences(gate), team, _COUNTED_BY_HAND.get(gate.kind)]
     return " ".join(str(part) for part in parts if part)
 
 
-def _unlocks(status: GateStatus) -> str:
+def _forfeits(months: int) -> str:
+    return str(
+        ngettext(
+            "A customer's sales earn nothing if it is not done within %(num)d "
+            "month of the first one.",
+            "A customer's sales earn nothing if it is not done within %(num)d "
+            "months of the first one.",
+            months,
+        )
+    )
+
+
+def unlocked_by(status: GateStatus) -> str:
+    """Return what a gate is needed for, in words."""
     return ", ".join(str(UNLOCKS[blocks]) for blocks in status.gate.blocks)
 
 

@@ -77,7 +77,16 @@ _PUBLIC = (
 _WORKSPACE = (
     NavGroup(
         None,
-        (NavItem(_("Home"), "dashboard.home", "home", "workspace:home:read", "g h"),),
+        (
+            NavItem(_("Home"), "dashboard.home", "home", "workspace:home:read", "g h"),
+            NavItem(
+                _("Your steps"),
+                "dashboard_steps.index",
+                "check",
+                "workspace:home:read",
+                "g n",
+            ),
+        ),
     ),
     NavGroup(
         _("Earn"),

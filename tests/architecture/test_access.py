@@ -27,6 +27,9 @@ PUBLIC_SURFACE = {
     "applications.enter_code",
     "applications.resend",
     "applications.start",
+    # An invitation, only by the token in its link; answered only by its address.
+    "invitations.answer",
+    "invitations.show",
     # One application, only in a browser that followed its mailed link.
     "applications.check",
     "applications.save_step",
@@ -43,8 +46,6 @@ PUBLIC_SURFACE = {
     "certification_public.qr",
     "certification_public.revoked",
     "certification_public.verify",
-    "invitations.answer",
-    "invitations.show",
     "programs.detail",
     "programs.home",
     "programs.robots",
