@@ -28,6 +28,7 @@ from portal.certification import admin_views as certification_admin_views
 from portal.certification import bank_views as certification_bank_views
 from portal.certification import cli as certification_cli
 from portal.certification import public_views as certification_public_views
+from portal.certification import service as certification_service
 from portal.certification import tasks as _certification  # noqa: F401 - its tasks
 from portal.certification import views as certification_views
 from portal.commissions import admin_views as commissions_admin_views
@@ -38,6 +39,7 @@ from portal.commissions import views as commissions_views
 from portal.config import Settings
 from portal.dashboard import adjustment_views as adjustments_admin_views
 from portal.dashboard import admin_views as dashboard_admin_views
+from portal.dashboard import steps_views as dashboard_steps_views
 from portal.dashboard import tier_views as tiers_admin_views
 from portal.dashboard import views as dashboard_views
 from portal.demo import cli as demo_cli
@@ -50,6 +52,8 @@ from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
 from portal.fees import tasks as _fees  # noqa: F401 - its tasks
 from portal.fees import views as fees_views
+from portal.invitations import admin_views as invitations_admin_views
+from portal.invitations import public_views as invitations_public_views
 from portal.kit import json_text
 from portal.kit.ids_in_urls import PublicIdConverter
 from portal.ledger import cli as ledger_cli
@@ -63,6 +67,7 @@ from portal.payments.gateway import StripeGateway
 from portal.payouts import admin_views as payouts_admin_views
 from portal.payouts import batch_views as payout_batch_views
 from portal.payouts import cli as payouts_cli
+from portal.payouts import tasks as _payouts  # noqa: F401 - its tasks
 from portal.payouts import views as payouts_views
 from portal.programs import admin_views as programs_admin_views
 from portal.programs import cli as programs_cli
@@ -107,6 +112,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     applications_public_views.bp,
     applications_views.bp,
     applications_admin_views.bp,
+    invitations_public_views.bp,
+    invitations_admin_views.bp,
     certification_views.bp,
     certification_admin_views.bp,
     certification_bank_views.bp,
@@ -129,6 +136,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks_views.bp,
     webhooks_admin_views.bp,
     dashboard_views.bp,
+    dashboard_steps_views.bp,
     dashboard_admin_views.bp,
 )
 COMMANDS: tuple[Command, ...] = (
@@ -174,7 +182,11 @@ def create_app(settings: Settings, gateway: StripeGateway | None = None) -> Flas
     login_manager.login_view = "accounts.sign_in"
     web.register(app)
     access.register(app)
-    outlets.plug(mail=mail_service.enqueue, record=audit_service.record)
+    outlets.plug(
+        mail=mail_service.enqueue,
+        record=audit_service.record,
+        door=certification_service.follow_person,
+    )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     for group in COMMANDS:

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 
 from portal.programs.definition import (
+    BY_HAND,
     Blocks,
     FormStep,
     Gate,
-    GateKind,
     Join,
     ProgramDefinition,
     Question,
@@ -284,7 +284,7 @@ def confirmed_by_reviewer(definition: ProgramDefinition) -> tuple[Gate, ...]:
     return tuple(
         gate
         for gate in definition.gates
-        if gate.kind is GateKind.CONFIRMATION and Blocks.JOIN in gate.blocks
+        if gate.kind in BY_HAND and Blocks.JOIN in gate.blocks
     )
 
 

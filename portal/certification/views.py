@@ -16,10 +16,11 @@ from flask_babel import gettext as _
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
-from portal.certification import answers, badges, queries, service
+from portal.certification import answers, badges, queries, service, team_queries
 from portal.certification.documents import render
 from portal.certification.models import Attempt, AttemptStatus
 from portal.certification.rules import renewable_from
+from portal.certification.team_words import member_text, team_text
 from portal.config import Settings
 from portal.enrollments import queries as enrollments
 from portal.extensions import db
@@ -27,7 +28,7 @@ from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import Invalid, NotFound
 from portal.partners.access import current_partner_id
-from portal.programs.definition import Gate
+from portal.programs.sentences import team_sentences
 from portal.web.downloads import download
 
 bp = Blueprint("certification", __name__, url_prefix="/app/certifications")
@@ -39,13 +40,13 @@ def index() -> ResponseReturnValue:
     """Show the exams that the partner's programs demand, and how each stands."""
     now, user = utc_now(), signed_in_user()
     session, partner_id = db.session(), current_partner_id()
-    gates = _demanded(partner_id)
-    exams = queries.by_keys(session, list(gates))
+    demanded = _demanded(partner_id)
+    exams = queries.by_keys(session, list(demanded))
     attempts = queries.attempts_of(session, user.id)
     cards = [
         {
             "exam": exam,
-            "programs": gates[exam.key],
+            "programs": demanded[exam.key],
             "open": next(
                 (
                     a
@@ -59,9 +60,18 @@ def index() -> ResponseReturnValue:
         }
         for exam in exams
     ]
+    gates = [
+        gate
+        for one in enrollments.of_partner(session, partner_id)
+        for gate in one.version.definition.gates
+    ]
     return render_template(
         "certification/index.html",
         cards=cards,
+        teams=team_queries.team_standings(session, partner_id, gates, now=now),
+        team_text=team_text,
+        team_sentences=team_sentences,
+        member_text=member_text,
         certificates=queries.certificates_of_partner(session, partner_id),
         user=user,
         now=now,
@@ -283,14 +293,11 @@ def _demanded(partner_id: UUID) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for enrollment in enrollments.of_partner(db.session(), partner_id):
         definition = enrollment.version.definition
-        for key in map(_exam_of, definition.gates):
-            if key is not None:
-                found.setdefault(key, []).append(definition.name)
+        for key in dict.fromkeys(
+            exam for one in definition.gates for exam in one.exams
+        ):
+            found.setdefault(key, []).append(definition.name)
     return found
-
-
-def _exam_of(gate: Gate) -> str | None:
-    return gate.certification
 
 
 def _require_demanded(key: str) -> None:

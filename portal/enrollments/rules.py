@@ -70,6 +70,7 @@ class GateStatus:
         is_overdue: Whether that day is over.
         in_grace: Whether it is met only until `until`, because a payment failed.
         renews: Whether that end moves on by itself.
+        lost_at: When it stopped being met; none while it is met, and if it never was.
     """
 
     gate: Gate
@@ -79,6 +80,7 @@ class GateStatus:
     is_overdue: bool = False
     in_grace: bool = False
     renews: bool = False
+    lost_at: datetime | None = None
 
     @property
     def is_met(self) -> bool:
@@ -177,8 +179,9 @@ def status_of(
             renews=any(i.renews for i in current),
         )
     last_day = due_on(gate, joined_at=joined_at, zone=zone)
+    ended = [i.until for i in found if i.until is not None and i.until <= at]
     if last_day is None or any(i.since <= at for i in found):
-        return GateStatus(gate)
+        return GateStatus(gate, lost_at=max(ended, default=None))
     is_overdue = at >= day_start(last_day + timedelta(days=1), zone)
     return GateStatus(gate, due_on=last_day, is_overdue=is_overdue)
 

@@ -163,6 +163,7 @@ def _unknown_parts(
     lines: Sequence[Numbered], definitions: Sequence[ProgramDefinition]
 ) -> Iterator[Problem]:
     gates = {gate.key for d in definitions for gate in d.gates}
+    of_teams = {gate.key for d in definitions for gate in d.gates if gate.team}
     kinds = {gate.kind for d in definitions for gate in d.gates}
     tiers = [d.tiers for d in definitions if d.tiers]
     levels = {level.key for part in tiers for level in part.levels}
@@ -177,6 +178,9 @@ def _unknown_parts(
         event = line.event
         if isinstance(event, GateMet | GateUnmet | Certify) and event.gate:
             yield from _named(line, "gate", event.gate, gates)
+            if isinstance(event, Certify) and event.gate in of_teams:
+                problem = f"gate: {event.gate} asks for several people"
+                yield line.number, f"{problem}: say with gate_met when it is met"
         elif isinstance(event, Certify) and GateKind.CERTIFICATION not in kinds:
             yield line.number, "event: the program asks for no exam: remove the line"
         elif isinstance(event, FeePaid | FeeLapsed) and GateKind.FEE not in kinds:

@@ -221,7 +221,10 @@ class Seats(_Event):
 
 
 class Certify(_Event):
-    """A partner passes an exam: its gates of kind certification are met."""
+    """A partner passes an exam: its gates of kind certification are met.
+
+    Those that ask for several people are not; `gate_met` says when they are.
+    """
 
     event: Literal["certify"]
     partner: Name

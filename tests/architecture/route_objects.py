@@ -38,6 +38,7 @@ from tests.factories.adjustments import AdjustmentFactory
 from tests.factories.applications import ApplicationFactory, ApplicationLinkFactory
 from tests.factories.base_factory import NOW
 from tests.factories.certification import EXAM, answer_all, started
+from tests.factories.invitations import InvitationFactory
 from tests.factories.people import PartnerFactory, PartnerMemberFactory, UserFactory
 from tests.factories.tax import UNPROVEN
 from tests.factories.tax import signed as signed_form
@@ -199,6 +200,10 @@ def _application(world: World) -> object:
     return ApplicationFactory.create(version=world.story.version).id
 
 
+def _invitation_of_staff(world: World) -> object:
+    return InvitationFactory.create(program=world.story.version.program).id
+
+
 def _period(world: World) -> object:
     return world.statement.period_id
 
@@ -324,6 +329,16 @@ def _link_of_application(world: World) -> object:
     return token
 
 
+def _invitation_to_program(world: World) -> object:
+    token = "i" * 43
+    InvitationFactory.create(
+        program=world.story.version.program,
+        token=token,
+        expires_at=utc_now() + timedelta(days=1),
+    )
+    return token
+
+
 def _invitation(world: World) -> object:
     invited = UserFactory.create()
     return tokens.issue(world.session, invited, TokenPurpose.JOIN, now=utc_now())
@@ -374,6 +389,8 @@ MAKERS: dict[str, Maker] = {
     "enrollments_admin:enrollment_id": _enrollment,
     "fees:enrollment_id": _enrollment,
     "fees:subscription_id": _fee,
+    "invitations:token": _invitation_to_program,
+    "invitations_admin:invitation_id": _invitation_of_staff,
     "mail_admin:email_id": _mail,
     "partners:user_id": _member,
     "payout_batches:batch_id": _batch_id,

@@ -27,6 +27,9 @@ PUBLIC_SURFACE = {
     "applications.enter_code",
     "applications.resend",
     "applications.start",
+    # An invitation, only by the token in its link; answered only by its address.
+    "invitations.answer",
+    "invitations.show",
     # One application, only in a browser that followed its mailed link.
     "applications.check",
     "applications.save_step",
@@ -45,6 +48,8 @@ PUBLIC_SURFACE = {
     "certification_public.verify",
     "programs.detail",
     "programs.home",
+    "programs.robots",
+    "programs.sitemap",
     "statements_public.verify",
     "tracking.follow",
     # Files, health, and two choices kept in the visitor's own cookie.

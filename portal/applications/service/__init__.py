@@ -22,6 +22,7 @@ from portal.applications.service.deciding import (
     reject,
     undo_decision,
 )
+from portal.applications.service.inviting import send_way_back, start_invited
 from portal.applications.service.starting import (
     CountryNotServed,
     LinkExpired,
@@ -57,7 +58,9 @@ __all__ = [
     "reject",
     "reply",
     "save_answers",
+    "send_way_back",
     "start",
+    "start_invited",
     "submit",
     "takes_in_everybody",
     "undo_decision",

@@ -13,6 +13,7 @@ from portal.certification.service.attempts import (
 )
 from portal.certification.service.certificates import (
     AlreadyRevoked,
+    follow_person,
     meet_gates,
     new_number,
     revoke,
@@ -36,6 +37,7 @@ __all__ = [
     "answer",
     "correct_key",
     "earliest_start",
+    "follow_person",
     "grant_extra_time",
     "meet_gates",
     "new_number",

@@ -5,6 +5,7 @@ from portal.payouts.queries.accounts import (
     current_account,
     current_accounts,
     every_secret,
+    joined_with_account,
 )
 from portal.payouts.queries.batches import (
     BatchView,
@@ -39,6 +40,7 @@ __all__ = [
     "current_account",
     "current_accounts",
     "every_secret",
+    "joined_with_account",
     "lock_enrollments",
     "of_partner",
     "owners_of_ids",

@@ -17,6 +17,7 @@ from portal.payouts.service.batches import (
     make_batch,
     missing_setup,
 )
+from portal.payouts.service.gates import follow_gates
 from portal.payouts.service.recording import (
     AlreadyRecorded,
     MoreThanOwed,
@@ -54,6 +55,7 @@ __all__ = [
     "checked_details",
     "details_of",
     "file_of",
+    "follow_gates",
     "import_results",
     "leave_out",
     "make_batch",

@@ -5,7 +5,17 @@ interpreted by the engine; no program has code of its own. Amounts are integers 
 minor units, rates are integers in basis points, bands are `[from, to)`.
 """
 
-from portal.programs.definition.gates import Blocks, Fee, Gate, GateKind, WhileUnmet
+from portal.programs.definition.gates import (
+    BY_HAND,
+    Blocks,
+    Counted,
+    Fee,
+    Gate,
+    GateKind,
+    Team,
+    TeamScope,
+    WhileUnmet,
+)
 from portal.programs.definition.joining import (
     Agreement,
     Choice,
@@ -74,6 +84,7 @@ from portal.programs.definition.tiers import (
 )
 
 __all__ = [
+    "BY_HAND",
     "MOST_MINOR",
     "NO_RULE_KEY",
     "Accelerator",
@@ -93,6 +104,7 @@ __all__ = [
     "Clawback",
     "Combination",
     "Conditions",
+    "Counted",
     "CreditModel",
     "DealSource",
     "Demotion",
@@ -129,6 +141,8 @@ __all__ = [
     "Rule",
     "SignAgain",
     "Source",
+    "Team",
+    "TeamScope",
     "TierDuty",
     "TierLevel",
     "TierMetric",
