@@ -62,7 +62,8 @@ def close(period_id: UUID) -> ResponseReturnValue:
     """Begin the close; the worker does the rest."""
     session, now = db.session(), utc_now()
     wanted = queries.period(session, period_id)
-    form = close_form(wanted.label, service.check(session, wanted, now), request.form)
+    checks = service.check(session, wanted, now, withholds_us_tax=_withholds())
+    form = close_form(wanted.label, checks, request.form)
     # Somebody may have closed it since the page was shown: the service says so.
     if wanted.status is PeriodStatus.OPEN and not form.validate():
         return _period_page(wanted, request.form), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -75,6 +76,7 @@ def close(period_id: UUID) -> ResponseReturnValue:
                 actor=signed_in_user(),
                 issuer_name=current_app.config["ORG_NAME"],
                 acknowledged=notes,
+                withholds_us_tax=_withholds(),
                 now=now,
             )
     except Invalid as refusal:
@@ -111,7 +113,9 @@ def draft(period_id: UUID, enrollment_id: UUID) -> ResponseReturnValue:
     return render_template(
         "statements/admin/draft.html",
         period=wanted,
-        draft=service.draft_now(session, enrollment, wanted),
+        draft=service.draft_now(
+            session, enrollment, wanted, withholds_us_tax=_withholds()
+        ),
     )
 
 
@@ -172,13 +176,18 @@ def _period_page(
     """Return the page of a month, with what was wrong with a form that was sent."""
     session, now = db.session(), utc_now()
     is_open = wanted.status is PeriodStatus.OPEN
-    checks = service.check(session, wanted, now) if is_open else []
+    withholds = _withholds()
+    checks = (
+        service.check(session, wanted, now, withholds_us_tax=withholds)
+        if is_open
+        else []
+    )
     form = close_form(wanted.label, checks, formdata)
     if formdata is not None:
         form.validate()
     if refusal is not None:
         blame(form, refusal)
-    figures = service.preview(session, wanted)
+    figures = service.preview(session, wanted, withholds_us_tax=withholds)
     parts = queries.chunks(session, wanted.id)
     done = sum(part.done_at is not None for part in parts)
     return render_template(
@@ -199,6 +208,10 @@ def _period_page(
             session, wanted.program_id, now
         ).definition.name,
     )
+
+
+def _withholds() -> bool:
+    return bool(current_app.config["WITHHOLDS_US_TAX"])
 
 
 def _progress_text(done: int, total: int) -> str:
@@ -225,6 +238,17 @@ def _steps(totals: Totals) -> list[Step]:
         Step(_("Earned"), totals.earned),
         Step(_("Reversed"), totals.reversals),
         Step(_("Adjusted"), totals.adjustments),
+        *_steps_of_policy(totals),
         Step(_("Paid"), -totals.payouts),
         Step(_("Closing"), totals.closing, is_total=True),
     ]
+
+
+def _steps_of_policy(totals: Totals) -> list[Step]:
+    """Return the steps that most programs do not have."""
+    steps = [
+        Step(_("Kept back"), totals.holdback),
+        Step(_("Released"), totals.releases),
+        Step(_("Tax"), -totals.withholding),
+    ]
+    return [step for step in steps if step.amount]

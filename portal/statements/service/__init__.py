@@ -16,6 +16,7 @@ from portal.statements.service.preview import (
     draft_now,
     preview,
 )
+from portal.statements.service.reserves import release
 
 __all__ = [
     "Draft",
@@ -33,4 +34,5 @@ __all__ = [
     "ensure_periods",
     "finish_close",
     "preview",
+    "release",
 ]

@@ -21,7 +21,6 @@ from portal.enrollments import queries as enrollments
 from portal.enrollments.rules import unmet
 from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
-from portal.kit.money import Money
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.programs import queries as programs
@@ -36,9 +35,12 @@ from portal.statements.models import (
     StatementCounter,
     StatementLine,
 )
+from portal.statements.policy import Carried
 from portal.statements.rules import Severity, Totals, number_of
 from portal.statements.service.checks import check
 from portal.statements.service.drafts import Draft, draft_of
+from portal.statements.service.reserves import release
+from portal.statements.service.taxes import taxes
 
 CLOSE_CHUNK = "statements.close_chunk"
 FINISH_CLOSE = "statements.finish_close"
@@ -66,6 +68,7 @@ def begin_close(
     actor: User | None,
     issuer_name: str,
     acknowledged: Mapping[str, str],
+    withholds_us_tax: bool = False,
     now: datetime,
     chunk_size: int = _CHUNK_SIZE,
 ) -> None:
@@ -77,6 +80,7 @@ def begin_close(
         actor: Who closes; none for the command line.
         issuer_name: The vendor's name, as the statements print it.
         acknowledged: A note for each warning, by the key of its check.
+        withholds_us_tax: Whether the vendor withholds what US rules ask for.
         now: The moment printed on the statements.
         chunk_size: How many enrollments one transaction handles.
 
@@ -87,7 +91,8 @@ def begin_close(
     """
     period.move_to(PeriodStatus.CLOSING)
     period.close_began_at = now
-    checks = check(session, period, now)
+    period.withholds_us_tax = withholds_us_tax
+    checks = check(session, period, now, withholds_us_tax=withholds_us_tax)
     for found in checks:
         if found.severity is Severity.STOP:
             raise NotReadyToClose(f"{found.text} {found.detail}".strip())
@@ -225,6 +230,7 @@ def _drafts_of(
     """Rate some enrollments anew, freeze what cleared, and put it into words."""
     began_at = period.close_began_at or period.ends_at
     members = enrollments.locked(session, keys)
+    release(session, keys, before=period.ends_at, now=began_at)
     commissions.recompute_all(session, keys, now=began_at)
     frozen = commissions.freeze(
         session,
@@ -236,18 +242,29 @@ def _drafts_of(
     cleared = queries.with_sources(session, [row.id for row in frozen])
     adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
     partners = [member.partner_id for member in members]
-    paid = queries.payouts_waiting(session, partners, period.program_id, period.ends_at)
+    moved = queries.movements_waiting(
+        session, partners, period.program_id, period.ends_at
+    )
     gates = enrollments.checklists(session, members, now=began_at)
-    begun = queries.openings(session, keys)
+    begun = queries.carried(session, keys)
+    decided = taxes(
+        session,
+        members,
+        period,
+        definition,
+        gates=gates,
+        withholds_us_tax=period.withholds_us_tax,
+    )
     return [
         draft_of(
             member,
             period,
             definition=definition,
-            opening=begun.get(member.id, 0),
+            carried=begun.get(member.id, Carried()),
             commissions=cleared.get(member.id, ()),
             adjustments=adjusted.get(member.id, ()),
-            payouts=paid.get(member.partner_id, ()),
+            movements=moved.get(member.partner_id, ()),
+            tax=decided[member.id],
             unmet=unmet(gates[member.id], Blocks.PAYOUT),
         )
         for member in members
@@ -296,6 +313,8 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
         partner_country=enrollment.partner.country,
         program_name=draft.program_name,
         currency=draft.currency,
+        advance_minor=draft.advance,
+        untaxed_minor=draft.untaxed,
         line_count=len(draft.lines),
         payment=draft.plan.payment,
         payment_gate=draft.plan.gate,
@@ -311,6 +330,7 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
             commission_id=line.commission_id,
             posting_id=line.posting_id,
             adjustment_id=line.adjustment_id,
+            release_on=line.release_on,
             occurred_at=line.occurred_at,
             customer=line.customer,
             what=line.what,
@@ -362,21 +382,19 @@ def _book(
 
 def _lines_of(statement: Statement) -> list[ledger.Line]:
     parts = (
-        statement.earned_minor,
-        statement.reversals_minor,
-        statement.adjustments_minor,
+        (statement.earned_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.reversals_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.adjustments_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.holdback_minor, LedgerAccount.HOLDBACK),
+        (-statement.withholding_minor, LedgerAccount.WITHHELD_TAX),
     )
+    whose = (statement.partner_id, statement.program_id)
     lines = []
-    for minor in parts:
+    for minor, against in parts:
         if minor:
-            amount = Money(minor, statement.currency)
-            for account, side in (
-                (LedgerAccount.PARTNER_PAYABLE, amount),
-                (LedgerAccount.COMMISSION_EXPENSE, -amount),
-            ):
-                lines.append(
-                    ledger.Line(
-                        account, side, statement.partner_id, statement.program_id
-                    )
-                )
+            amount = statement.money(minor)
+            lines += [
+                ledger.Line(LedgerAccount.PARTNER_PAYABLE, amount, *whose),
+                ledger.Line(against, -amount, *whose),
+            ]
     return lines
