@@ -1,6 +1,7 @@
 """What the payout policy and tax rules add to a statement: pure figures."""
 
 from datetime import date
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from tests.simulation.programs import program
 
 LAST_DAY = date(2025, 1, 31)
 NONRESIDENT = Tax(3_000, "Work that is done in the US.")
-TENTH = {"holdback": {"bps": 1_000, "months": 6, "release_day": 15}}
+TENTH: dict[str, object] = {"holdback": {"bps": 1_000, "months": 6, "release_day": 15}}
 
 
 def applied(
@@ -28,9 +29,9 @@ def applied(
     carried: Carried | None = None,
     *,
     tax: Tax | None = NO_TAX,
-    **policy: object,
+    payout: dict[str, object] | None = None,
 ) -> Applied:
-    definition: ProgramDefinition = program(payout=policy)
+    definition: ProgramDefinition = program(payout=payout or {})
     return apply_policy(
         definition, stated, carried or Carried(), last_day=LAST_DAY, tax=tax
     )
@@ -44,7 +45,7 @@ OWING = Carried(opening=-180_00, untaxed=-180_00)
 
 
 def test_row_14_1_a_tenth_is_held_back_and_the_rest_is_payable() -> None:
-    result = applied(ROW_14, OWING, **TENTH)
+    result = applied(ROW_14, OWING, payout=TENTH)
 
     assert result.totals.holdback == -114_40
     assert result.totals.closing == 962_60
@@ -54,7 +55,7 @@ def test_row_14_1_a_tenth_is_held_back_and_the_rest_is_payable() -> None:
 
 
 def test_row_14_3_thirty_percent_of_what_is_payable_is_withheld() -> None:
-    result = applied(ROW_14, OWING, tax=NONRESIDENT, **TENTH)
+    result = applied(ROW_14, OWING, tax=NONRESIDENT, payout=TENTH)
 
     assert result.totals.withholding == 288_78
     assert result.totals.closing == 673_82
@@ -135,14 +136,14 @@ def test_no_amount_is_ever_taxed_twice(parts: list[tuple[int, int, bool]]) -> No
 
 
 class TestDraw:
-    POLICY = {"draw": {"minor": 500_00}}  # noqa: RUF012 - a constant of the test
+    POLICY: ClassVar[dict[str, object]] = {"draw": {"minor": 500_00}}
 
     def test_a_low_month_is_lifted_and_later_months_pay_it_back(self) -> None:
-        low = applied(Totals(earned=200_00), **self.POLICY)
+        low = applied(Totals(earned=200_00), payout=self.POLICY)
         high = applied(
             Totals(opening=500_00, earned=650_00, payouts=500_00),
             Carried(opening=500_00, advance=low.advance),
-            **self.POLICY,
+            payout=self.POLICY,
         )
 
         assert low.lines == (
@@ -159,9 +160,10 @@ class TestDraw:
 
     def test_what_may_be_kept_is_not_paid_back(self) -> None:
         kept = applied(
-            Totals(earned=200_00), draw={"minor": 500_00, "recoverable": False}
+            Totals(earned=200_00),
+            payout={"draw": {"minor": 500_00, "recoverable": False}},
         )
-        later = applied(Totals(earned=900_00), Carried(advance=0), **self.POLICY)
+        later = applied(Totals(earned=900_00), Carried(advance=0), payout=self.POLICY)
 
         assert (kept.totals.closing, kept.advance) == (500_00, 0)
         assert later.lines == ()
@@ -170,7 +172,7 @@ class TestDraw:
         result = applied(
             Totals(opening=-50_00, earned=100_00),
             Carried(opening=-50_00),
-            **self.POLICY,
+            payout=self.POLICY,
         )
 
         assert result.lines[0].minor == 450_00
@@ -179,4 +181,4 @@ class TestDraw:
 
 @pytest.mark.parametrize("reversals", [-1_000, -1_500])
 def test_nothing_is_held_back_of_a_month_that_took_back(reversals: int) -> None:
-    assert applied(Totals(earned=1_000, reversals=reversals), **TENTH).lines == ()
+    assert applied(Totals(earned=1_000, reversals=reversals), payout=TENTH).lines == ()
