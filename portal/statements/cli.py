@@ -117,6 +117,7 @@ def close(
                     issuer_name=current_app.config["ORG_NAME"],
                     acknowledged=_notes(notes),
                     withholds_us_tax=current_app.config["WITHHOLDS_US_TAX"],
+                    four_eyes=current_app.config["FOUR_EYES_CLOSE"],
                     now=now,
                 )
         except DomainError as refusal:

@@ -75,6 +75,15 @@ class Period(Base):
         CheckConstraint(
             "(status = 'closed') = (closed_at IS NOT NULL)", name="closed_at_a_moment"
         ),
+        CheckConstraint(
+            "(proposed_by_id IS NULL) = (proposed_at IS NULL)",
+            name="proposed_by_somebody",
+        ),
+        CheckConstraint(
+            "NOT four_eyes OR status = 'open' OR (proposed_by_id IS NOT NULL"
+            " AND closed_by_id IS NOT NULL AND closed_by_id <> proposed_by_id)",
+            name="two_people",
+        ),
         Index(
             "uq_periods_one_closing",
             "program_id",
@@ -103,9 +112,20 @@ class Period(Base):
     """The warnings that somebody said they knew of, with their notes."""
     withholds_us_tax: Mapped[bool] = mapped_column(default=False)
     """Whether its statements withhold what US rules ask for, as set at the close."""
+    four_eyes: Mapped[bool] = mapped_column(default=False)
+    """Whether one person proposes the close and another confirms it."""
+    proposed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[datetime | None]
+    proposed_figures: Mapped[str] = mapped_column(String(64), default="")
+    """What the proposal was about: `Preview.fingerprint`, empty without one."""
 
     program: Mapped[Program] = relationship(lazy="raise")
-    closed_by: Mapped[User | None] = relationship(lazy="raise")
+    closed_by: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[closed_by_id]
+    )
+    proposed_by: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[proposed_by_id]
+    )
 
     @property
     def public_id(self) -> str:

@@ -52,6 +52,7 @@ def begin(
     now: datetime | None = None,
     chunk_size: int = 50,
     withholds_us_tax: bool = False,
+    four_eyes: bool = False,
 ) -> None:
     service.begin_close(
         session,
@@ -60,6 +61,7 @@ def begin(
         issuer_name="Acme Inc.",
         acknowledged=notes or {},
         withholds_us_tax=withholds_us_tax,
+        four_eyes=four_eyes,
         now=now or period.ends_at,
         chunk_size=chunk_size,
     )
@@ -124,8 +126,8 @@ def entry_of(session: Session, key: str) -> list[Posting]:
     )
 
 
-def approved(story: Story, minor: int) -> None:
-    """Adjust the balance by hand; a second person agrees."""
+def approved(story: Story, minor: int, *, is_approved: bool = True) -> None:
+    """Adjust the balance by hand; a second person agrees, or has not yet."""
     change = adjustments.propose(
         story.session,
         story.enrollment,
@@ -136,10 +138,11 @@ def approved(story: Story, minor: int) -> None:
         actor=UserFactory.create(finance=True),
         now=at("2026-01-20"),
     )
-    adjustments.approve(
-        story.session,
-        change,
-        note="",
-        actor=UserFactory.create(finance=True),
-        now=at("2026-01-21"),
-    )
+    if is_approved:
+        adjustments.approve(
+            story.session,
+            change,
+            note="",
+            actor=UserFactory.create(finance=True),
+            now=at("2026-01-21"),
+        )

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,7 +18,6 @@ from portal.audit import service as audit
 from portal.commissions import service as commissions
 from portal.enrollments import queries as enrollments
 from portal.enrollments.rules import unmet
-from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
@@ -36,9 +34,14 @@ from portal.statements.models import (
     StatementLine,
 )
 from portal.statements.policy import Carried
-from portal.statements.rules import Severity, Totals, number_of
+from portal.statements.rules import Totals, number_of
 from portal.statements.service.checks import check
 from portal.statements.service.drafts import Draft, draft_of
+from portal.statements.service.proposals import (
+    answered,
+    confirmed,
+    notes_in_words,
+)
 from portal.statements.service.reserves import release
 from portal.statements.service.taxes import taxes
 
@@ -49,18 +52,6 @@ _AT_ONCE = 10
 """How many enrollments are rated together; all that they sold is in memory then."""
 
 
-class NotReadyToClose(Conflict):
-    """A check stops the close; the message names it."""
-
-    code = "period_not_ready"
-
-
-class WarningsUnanswered(Invalid):
-    """A warning has no tick, or no note."""
-
-    code = "warnings_unanswered"
-
-
 def begin_close(
     session: Session,
     period: Period,
@@ -69,6 +60,7 @@ def begin_close(
     issuer_name: str,
     acknowledged: Mapping[str, str],
     withholds_us_tax: bool = False,
+    four_eyes: bool = False,
     now: datetime,
     chunk_size: int = _CHUNK_SIZE,
 ) -> None:
@@ -81,6 +73,7 @@ def begin_close(
         issuer_name: The vendor's name, as the statements print it.
         acknowledged: A note for each warning, by the key of its check.
         withholds_us_tax: Whether the vendor withholds what US rules ask for.
+        four_eyes: Whether somebody else must have proposed it; the notes are theirs.
         now: The moment printed on the statements.
         chunk_size: How many enrollments one transaction handles.
 
@@ -88,25 +81,20 @@ def begin_close(
         PeriodTransition: It is being closed, or is closed, already.
         NotReadyToClose: A check stops it.
         WarningsUnanswered: A warning has no note.
+        NotProposed, SecondPersonNeeded, FiguresChanged: See `proposals.confirmed`.
     """
+    if four_eyes and period.status is PeriodStatus.OPEN:
+        acknowledged = confirmed(
+            session, period, actor=actor, withholds_us_tax=withholds_us_tax
+        )
     period.move_to(PeriodStatus.CLOSING)
     period.close_began_at = now
-    period.withholds_us_tax = withholds_us_tax
-    checks = check(session, period, now, withholds_us_tax=withholds_us_tax)
-    for found in checks:
-        if found.severity is Severity.STOP:
-            raise NotReadyToClose(f"{found.text} {found.detail}".strip())
-    notes = {key: note.strip() for key, note in acknowledged.items() if note.strip()}
-    warnings = [row.key for row in checks if row.severity is Severity.WARNING]
-    for key in warnings:
-        if key not in notes:
-            raise WarningsUnanswered(
-                _("Write a short note on each warning: what did you find?"),
-                field=f"note_{key}",
-            )
     period.closed_by_id = actor.id if actor else None
+    period.withholds_us_tax = withholds_us_tax
+    period.four_eyes = four_eyes
+    checks = check(session, period, now, withholds_us_tax=withholds_us_tax)
+    period.acknowledged = answered(checks, acknowledged)
     period.issuer_name = issuer_name
-    period.acknowledged = {key: notes[key] for key in warnings}
     members = [row.id for row in enrollments.in_program(session, period.program_id)]
     parts = [
         members[start : start + chunk_size]
@@ -132,7 +120,7 @@ def begin_close(
         actor=actor,
         at=now,
         month=period.label,
-        acknowledged="; ".join(f"{key}: {notes[key]}" for key in warnings) or None,
+        acknowledged=notes_in_words(period.acknowledged),
     )
 
 

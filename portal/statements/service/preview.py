@@ -1,5 +1,6 @@
 """A month as its close would make it, without writing anything."""
 
+import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -67,6 +68,12 @@ class Preview:
     def money(self, minor: int) -> Money:
         """Return an amount in the currency of the program."""
         return Money(minor, self.currency)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a person was shown, to tell later whether it still holds."""
+        shown = sorted((str(row.enrollment_id), str(row.totals)) for row in self.rows)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()
 
     @property
     def looked_at(self) -> list[PreviewRow]:
