@@ -236,6 +236,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "BABEL_DEFAULT_LOCALE": settings.locales[0],
         "BASE_URL": settings.base_url,
         "ORG_NAME": settings.org_name,
+        "FOUR_EYES_CLOSE": settings.four_eyes_close,
+        "WITHHOLDS_US_TAX": settings.withholds_us_tax,
         "DEMO": settings.demo,
         "DEMO_MAILS_URL": mails_url() if settings.demo else "",
         "DEMO_SHOP_URL": settings.vendor_url,

@@ -42,8 +42,8 @@ from portal.statements.models import (
     StatementCounter,
     StatementLine,
 )
-from portal.statements.queries import PAYOUT_KEYS
-from portal.statements.rules import number_of, totals_of
+from portal.statements.queries import PAYOUT_KEYS, RELEASE_KEYS
+from portal.statements.rules import LineKind, number_of, totals_of
 
 STATEMENT_KEYS = "statement:%"
 _TIME_TO_HANDLE = timedelta(hours=1)
@@ -169,10 +169,10 @@ def _statements_are_booked(session: Session, _now: datetime) -> Found:
     booked = dict(_rows(session, STATEMENT_KEYS))
     for statement in _statements(session):
         payable = booked.pop(f"statement:{statement.id}", 0)
-        if payable != statement.totals.change:
+        if payable != statement.totals.booked:
             yield (
                 statement.number,
-                f"states {statement.totals.change}, the books say {payable}",
+                f"states {statement.totals.booked}, the books say {payable}",
             )
     for key in booked:
         yield key, "is booked without a statement"
@@ -232,7 +232,8 @@ def _balances_follow(session: Session, _now: datetime) -> Found:
     )
     unshown = case(
         (
-            JournalEntry.key.like(PAYOUT_KEYS) & Posting.id.not_in(shown),
+            or_(JournalEntry.key.like(PAYOUT_KEYS), JournalEntry.key.like(RELEASE_KEYS))
+            & Posting.id.not_in(shown),
             Posting.amount_minor,
         ),
         else_=0,
@@ -266,6 +267,37 @@ def _balances_follow(session: Session, _now: datetime) -> Found:
                 number or public_id("prt", partner_id),
                 f"leaves {expected} owed, the books say {int(balance)}",
             )
+
+
+def _releases_are_booked(session: Session, _now: datetime) -> Found:
+    """What was held back is released once, whole and not before its day."""
+    booked = dict(_rows(session, RELEASE_KEYS))
+    early = dict(
+        session.execute(
+            select(JournalEntry.key, JournalEntry.occurred_at).where(
+                JournalEntry.key.like(RELEASE_KEYS)
+            )
+        ).all()
+    )
+    rows = session.execute(
+        select(StatementLine, Statement)
+        .join(Statement, Statement.id == StatementLine.statement_id)
+        .where(StatementLine.kind == LineKind.HOLDBACK)
+        .order_by(StatementLine.id)
+    )
+    for line, statement in rows:
+        key = f"release:{line.id}"
+        released = booked.pop(key, 0)
+        if released not in (0, -line.amount_minor):
+            yield (
+                statement.number,
+                f"keeps back {-line.amount_minor}, the books release {released}",
+            )
+        day = early[key].astimezone(statement.zone).date() if released else None
+        if day and day != line.release_on:
+            yield statement.number, f"is released on {day}, not on {line.release_on}"
+    for key in booked:
+        yield key, "is booked and nothing was kept back"
 
 
 def _lines_match_commissions(session: Session, _now: datetime) -> Found:
@@ -459,6 +491,7 @@ CHECKS: dict[str, Callable[[Session, datetime], Found]] = {
     "payouts-are-booked": _payouts_are_booked,
     "batches-hold": _batches_hold,
     "balances-follow": _balances_follow,
+    "releases-are-booked": _releases_are_booked,
     "lines-match-commissions": _lines_match_commissions,
     "chain-holds": _chain_holds,
     "adjustments-are-approved": _adjustments_are_approved,

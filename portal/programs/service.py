@@ -186,11 +186,12 @@ def _refuse_key(key: str, program: Program | None) -> None:
 
 
 def _refuse_unkept(definition: ProgramDefinition) -> None:
-    if definition.payout.holdback or definition.payout.draw:
+    payout = definition.payout
+    if payout.schedule != "monthly" and (payout.holdback or payout.draw):
         raise NotCarriedOut(
             _(
-                "The close cannot hold a part back or advance a draw yet: take "
-                "holdback and draw out of payout. Simulations follow them."
+                "Statements are made month by month, so holdback and draw need a "
+                "payout that is monthly. Simulations follow them by quarters, too."
             )
         )
 

@@ -10,7 +10,7 @@ from portal.statements import queries, service
 from portal.statements.models import Period, Statement
 from portal.statements.rules import LineKind, Severity, Totals
 from tests.commissions.story import Story
-from tests.statements.books import a_month, a_period, at, close
+from tests.statements.books import a_month, a_period, approved, at, begin, close
 
 ON = "2026-02-10"
 
@@ -105,3 +105,49 @@ def test_a_customer_whose_credit_is_not_decided_stops_the_close(
     ]
     with pytest.raises(service.NotReadyToClose, match="who gets the credit"):
         close(session, period)
+
+
+def test_a_month_behind_an_open_one_opens_with_what_that_one_will_close_with(
+    session: Session,
+) -> None:
+    story = Story(session)
+    january = a_month(story)
+    story.sale(story.credited(first_seen_at=at("2026-01-03")), at(ON), 10_000)
+    story.recompute(at("2026-02-28"))
+    period = february(session, story)
+
+    [row] = service.preview(session, period).rows
+    draft = service.draft_now(session, story.enrollment, period)
+    close(session, january)
+    statement = closed(session, period)
+
+    assert statement.totals == Totals(opening=12_000, earned=2_000)
+    assert row.totals == draft.totals == statement.totals
+    assert [line.kind for line in draft.lines] == [LineKind.EARNED]
+
+
+def test_what_was_adjusted_by_hand_is_foreseen_once(session: Session) -> None:
+    story = Story(session)
+    a_month(story)
+    approved(story, 500)
+    period = february(session, story)
+
+    [row] = service.preview(session, period).rows
+    draft = service.draft_now(session, story.enrollment, period)
+
+    # The earlier month closes first and states it.
+    assert row.totals == draft.totals == Totals(opening=12_500)
+
+
+def test_while_the_month_before_is_being_closed_its_statements_count_as_issued(
+    session: Session,
+) -> None:
+    story = Story(session)
+    january = a_month(story)
+    period = february(session, story)
+    begin(session, january)
+    service.close_chunk(session, january.id, 1)
+
+    [row] = service.preview(session, period).rows
+
+    assert row.totals == Totals(opening=12_000)

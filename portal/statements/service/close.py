@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,9 +18,7 @@ from portal.audit import service as audit
 from portal.commissions import service as commissions
 from portal.enrollments import queries as enrollments
 from portal.enrollments.rules import unmet
-from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
-from portal.kit.money import Money
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.programs import queries as programs
@@ -36,27 +33,23 @@ from portal.statements.models import (
     StatementCounter,
     StatementLine,
 )
-from portal.statements.rules import Severity, Totals, number_of
+from portal.statements.policy import Carried
+from portal.statements.rules import Totals, number_of
 from portal.statements.service.checks import check
 from portal.statements.service.drafts import Draft, draft_of
+from portal.statements.service.proposals import (
+    answered,
+    confirmed,
+    notes_in_words,
+)
+from portal.statements.service.reserves import release
+from portal.statements.service.taxes import taxes
 
 CLOSE_CHUNK = "statements.close_chunk"
 FINISH_CLOSE = "statements.finish_close"
 _CHUNK_SIZE = 50
 _AT_ONCE = 10
 """How many enrollments are rated together; all that they sold is in memory then."""
-
-
-class NotReadyToClose(Conflict):
-    """A check stops the close; the message names it."""
-
-    code = "period_not_ready"
-
-
-class WarningsUnanswered(Invalid):
-    """A warning has no tick, or no note."""
-
-    code = "warnings_unanswered"
 
 
 def begin_close(
@@ -66,6 +59,8 @@ def begin_close(
     actor: User | None,
     issuer_name: str,
     acknowledged: Mapping[str, str],
+    withholds_us_tax: bool = False,
+    four_eyes: bool = False,
     now: datetime,
     chunk_size: int = _CHUNK_SIZE,
 ) -> None:
@@ -77,6 +72,8 @@ def begin_close(
         actor: Who closes; none for the command line.
         issuer_name: The vendor's name, as the statements print it.
         acknowledged: A note for each warning, by the key of its check.
+        withholds_us_tax: Whether the vendor withholds what US rules ask for.
+        four_eyes: Whether somebody else must have proposed it; the notes are theirs.
         now: The moment printed on the statements.
         chunk_size: How many enrollments one transaction handles.
 
@@ -84,24 +81,20 @@ def begin_close(
         PeriodTransition: It is being closed, or is closed, already.
         NotReadyToClose: A check stops it.
         WarningsUnanswered: A warning has no note.
+        NotProposed, SecondPersonNeeded, FiguresChanged: See `proposals.confirmed`.
     """
+    if four_eyes and period.status is PeriodStatus.OPEN:
+        acknowledged = confirmed(
+            session, period, actor=actor, withholds_us_tax=withholds_us_tax
+        )
     period.move_to(PeriodStatus.CLOSING)
     period.close_began_at = now
-    checks = check(session, period, now)
-    for found in checks:
-        if found.severity is Severity.STOP:
-            raise NotReadyToClose(f"{found.text} {found.detail}".strip())
-    notes = {key: note.strip() for key, note in acknowledged.items() if note.strip()}
-    warnings = [row.key for row in checks if row.severity is Severity.WARNING]
-    for key in warnings:
-        if key not in notes:
-            raise WarningsUnanswered(
-                _("Write a short note on each warning: what did you find?"),
-                field=f"note_{key}",
-            )
     period.closed_by_id = actor.id if actor else None
+    period.withholds_us_tax = withholds_us_tax
+    period.four_eyes = four_eyes
+    checks = check(session, period, now, withholds_us_tax=withholds_us_tax)
+    period.acknowledged = answered(checks, acknowledged)
     period.issuer_name = issuer_name
-    period.acknowledged = {key: notes[key] for key in warnings}
     members = [row.id for row in enrollments.in_program(session, period.program_id)]
     parts = [
         members[start : start + chunk_size]
@@ -127,7 +120,7 @@ def begin_close(
         actor=actor,
         at=now,
         month=period.label,
-        acknowledged="; ".join(f"{key}: {notes[key]}" for key in warnings) or None,
+        acknowledged=notes_in_words(period.acknowledged),
     )
 
 
@@ -225,6 +218,7 @@ def _drafts_of(
     """Rate some enrollments anew, freeze what cleared, and put it into words."""
     began_at = period.close_began_at or period.ends_at
     members = enrollments.locked(session, keys)
+    release(session, keys, before=period.ends_at, now=began_at)
     commissions.recompute_all(session, keys, now=began_at)
     frozen = commissions.freeze(
         session,
@@ -236,18 +230,29 @@ def _drafts_of(
     cleared = queries.with_sources(session, [row.id for row in frozen])
     adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
     partners = [member.partner_id for member in members]
-    paid = queries.payouts_waiting(session, partners, period.program_id, period.ends_at)
+    moved = queries.movements_waiting(
+        session, partners, period.program_id, period.ends_at
+    )
     gates = enrollments.checklists(session, members, now=began_at)
-    begun = queries.openings(session, keys)
+    begun = queries.carried(session, keys)
+    decided = taxes(
+        session,
+        members,
+        period,
+        definition,
+        gates=gates,
+        withholds_us_tax=period.withholds_us_tax,
+    )
     return [
         draft_of(
             member,
             period,
             definition=definition,
-            opening=begun.get(member.id, 0),
+            carried=begun.get(member.id, Carried()),
             commissions=cleared.get(member.id, ()),
             adjustments=adjusted.get(member.id, ()),
-            payouts=paid.get(member.partner_id, ()),
+            movements=moved.get(member.partner_id, ()),
+            tax=decided[member.id],
             unmet=unmet(gates[member.id], Blocks.PAYOUT),
         )
         for member in members
@@ -296,6 +301,8 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
         partner_country=enrollment.partner.country,
         program_name=draft.program_name,
         currency=draft.currency,
+        advance_minor=draft.advance,
+        untaxed_minor=draft.untaxed,
         line_count=len(draft.lines),
         payment=draft.plan.payment,
         payment_gate=draft.plan.gate,
@@ -311,6 +318,7 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
             commission_id=line.commission_id,
             posting_id=line.posting_id,
             adjustment_id=line.adjustment_id,
+            release_on=line.release_on,
             occurred_at=line.occurred_at,
             customer=line.customer,
             what=line.what,
@@ -362,21 +370,19 @@ def _book(
 
 def _lines_of(statement: Statement) -> list[ledger.Line]:
     parts = (
-        statement.earned_minor,
-        statement.reversals_minor,
-        statement.adjustments_minor,
+        (statement.earned_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.reversals_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.adjustments_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.holdback_minor, LedgerAccount.HOLDBACK),
+        (-statement.withholding_minor, LedgerAccount.WITHHELD_TAX),
     )
+    whose = (statement.partner_id, statement.program_id)
     lines = []
-    for minor in parts:
+    for minor, against in parts:
         if minor:
-            amount = Money(minor, statement.currency)
-            for account, side in (
-                (LedgerAccount.PARTNER_PAYABLE, amount),
-                (LedgerAccount.COMMISSION_EXPENSE, -amount),
-            ):
-                lines.append(
-                    ledger.Line(
-                        account, side, statement.partner_id, statement.program_id
-                    )
-                )
+            amount = statement.money(minor)
+            lines += [
+                ledger.Line(LedgerAccount.PARTNER_PAYABLE, amount, *whose),
+                ledger.Line(against, -amount, *whose),
+            ]
     return lines
