@@ -28,6 +28,7 @@ from portal.programs.definition.policies import (
     FriendDiscount,
     Holdback,
     PayoutPolicy,
+    Registration,
     Source,
 )
 from portal.programs.definition.program import Audience, ProgramDefinition
@@ -118,6 +119,7 @@ __all__ = [
     "QuestionKind",
     "RatingWindow",
     "ReferralBlock",
+    "Registration",
     "Requirement",
     "Reward",
     "RewardCap",
