@@ -21,6 +21,7 @@ from portal.simulation.events import (
     Join,
     Lead,
     Refund,
+    Register,
     Reject,
     Review,
     Sale,
@@ -85,7 +86,7 @@ def _unknown_customers(lines: Sequence[Numbered]) -> Iterator[Problem]:
     came = {
         line.event.customer
         for line in lines
-        if isinstance(line.event, Signup | Click | Lead | Subscriber)
+        if isinstance(line.event, Signup | Click | Register | Lead | Subscriber)
     }
     bought = {line.event.customer for line in lines if isinstance(line.event, Sale)}
     reviews = {line.event.id for line in lines if isinstance(line.event, Review)}
@@ -174,9 +175,12 @@ def _unknown_parts(
         for need in level.requires
         if need.fact
     }
+    registers = any(d.attribution.registration for d in definitions)
     for line in lines:
         event = line.event
-        if isinstance(event, GateMet | GateUnmet | Certify) and event.gate:
+        if isinstance(event, Register) and not registers:
+            yield line.number, f"event: {_NO_REGISTRATION}"
+        elif isinstance(event, GateMet | GateUnmet | Certify) and event.gate:
             yield from _named(line, "gate", event.gate, gates)
             if isinstance(event, Certify) and event.gate in of_teams:
                 problem = f"gate: {event.gate} asks for several people"
@@ -189,6 +193,12 @@ def _unknown_parts(
             yield from _named(line, "level", event.level, levels)
         elif isinstance(event, Fact):
             yield from _named(line, "fact", event.fact, facts)
+
+
+_NO_REGISTRATION = (
+    "customers are not registered in this program: remove the line, or give it "
+    "attribution.registration"
+)
 
 
 def _named(line: Numbered, field: str, name: str, known: set[str]) -> Iterator[Problem]:

@@ -140,6 +140,19 @@ class TestPublish:
         assert session.scalars(select(Program)).all() == []
         publish(session, changed(payout=payout | {"schedule": "monthly"}))
 
+    def test_customers_whom_nobody_can_register_are_not_promised(
+        self, session: Session
+    ) -> None:
+        policy = {"window_days": 90, "registration": {"days": 90, "max_open": 25}}
+        definition = changed(attribution=policy)
+
+        with pytest.raises(service.NotCarriedOut, match="Simulations follow it"):
+            publish(session, definition)
+        with pytest.raises(service.NotCarriedOut):
+            service.examine(session, definition, effective_from=NOW, now=NOW)
+
+        assert session.scalars(select(Program)).all() == []
+
     def test_a_program_keeps_its_key(self, session: Session) -> None:
         program = publish(session, preset(MONDAY)).program
 

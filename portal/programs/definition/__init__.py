@@ -38,6 +38,7 @@ from portal.programs.definition.policies import (
     FriendDiscount,
     Holdback,
     PayoutPolicy,
+    Registration,
     Source,
 )
 from portal.programs.definition.program import Audience, ProgramDefinition
@@ -130,6 +131,7 @@ __all__ = [
     "QuestionKind",
     "RatingWindow",
     "ReferralBlock",
+    "Registration",
     "Requirement",
     "Reward",
     "RewardCap",
