@@ -24,7 +24,7 @@ from portal.enrollments.notices import WARNINGS
 from portal.mail.models import OutboxEmail
 from portal.mail.rendering import render
 from portal.programs.definition import Blocks
-from portal.tiers import moves, standing
+from portal.tiers import moves, service, standing
 from portal.tiers.models import TierChange
 from tests.commissions.story import Story, a_version
 from tests.enrollments.gates import EXAM, FEE, FEE_OF_50, TAX_FORM
@@ -220,7 +220,7 @@ def test_an_old_fall_and_one_made_good_since_are_not_explained(
     session: Session,
 ) -> None:
     story = a_partner(session)
-    line = standing.service.timeline_of(
+    line = service.timeline_of(
         session,
         story.enrollment,
         story.version.definition,
