@@ -9,6 +9,11 @@ from portal.applications.service.answering import (
     submit,
     takes_in_everybody,
 )
+from portal.applications.service.automatic import (
+    AnotherIsOpen,
+    NotDecidedByRule,
+    look_again,
+)
 from portal.applications.service.completing import complete_approval
 from portal.applications.service.deciding import (
     AlreadyDecided,
@@ -21,6 +26,13 @@ from portal.applications.service.deciding import (
     ask,
     reject,
     undo_decision,
+)
+from portal.applications.service.documents import (
+    TooManyDocuments,
+    answer_with_file,
+    note_refusal,
+    remove_file,
+    send_with_reply,
 )
 from portal.applications.service.starting import (
     CountryNotServed,
@@ -36,6 +48,7 @@ from portal.applications.service.talking import BeingDecided, reply, withdraw
 __all__ = [
     "AlreadyDecided",
     "AlreadyInProgram",
+    "AnotherIsOpen",
     "AnswersMissing",
     "BeingDecided",
     "ConflictOfInterest",
@@ -45,18 +58,25 @@ __all__ = [
     "NoDraft",
     "NoSuchLink",
     "NotConfirmed",
+    "NotDecidedByRule",
     "NotOpen",
     "StaffAddress",
     "TooLateToUndo",
+    "TooManyDocuments",
+    "answer_with_file",
     "approve",
     "ask",
     "complete_approval",
     "confirm_email",
     "expire_drafts",
+    "look_again",
+    "note_refusal",
     "open_by_link",
     "reject",
+    "remove_file",
     "reply",
     "save_answers",
+    "send_with_reply",
     "start",
     "submit",
     "takes_in_everybody",

@@ -5,14 +5,27 @@ interpreted by the engine; no program has code of its own. Amounts are integers 
 minor units, rates are integers in basis points, bands are `[from, to)`.
 """
 
+from portal.programs.definition.asking import (
+    CHOOSING,
+    Answers,
+    Choice,
+    FormStep,
+    Question,
+    QuestionKind,
+    ShowWhen,
+    Wording,
+    shown_keys,
+)
+from portal.programs.definition.deciding import (
+    ApplicantTest,
+    Automatic,
+    DecisionRule,
+    Verdict,
+)
 from portal.programs.definition.gates import Blocks, Fee, Gate, GateKind, WhileUnmet
 from portal.programs.definition.joining import (
     Agreement,
-    Choice,
-    FormStep,
     Join,
-    Question,
-    QuestionKind,
     SignAgain,
     Visibility,
 )
@@ -74,12 +87,16 @@ from portal.programs.definition.tiers import (
 )
 
 __all__ = [
+    "CHOOSING",
     "MOST_MINOR",
     "NO_RULE_KEY",
     "Accelerator",
     "Agreement",
+    "Answers",
+    "ApplicantTest",
     "AttributionPolicy",
     "Audience",
+    "Automatic",
     "Band",
     "BandMode",
     "Base",
@@ -95,6 +112,7 @@ __all__ = [
     "Conditions",
     "CreditModel",
     "DealSource",
+    "DecisionRule",
     "Demotion",
     "Draw",
     "Evidence",
@@ -127,6 +145,7 @@ __all__ = [
     "RiskSignal",
     "RoundingPer",
     "Rule",
+    "ShowWhen",
     "SignAgain",
     "Source",
     "TierDuty",
@@ -136,7 +155,10 @@ __all__ = [
     "TierWindow",
     "Tiers",
     "Trigger",
+    "Verdict",
     "Visibility",
     "WhileUnmet",
+    "Wording",
+    "shown_keys",
     "storable",
 ]
