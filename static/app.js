@@ -156,8 +156,10 @@
       request = new AbortController();
       line.textContent = line.dataset.saving;
       try {
+        const data = new FormData(form);
+        [...data].forEach(([name, value]) => { if (value instanceof File) data.delete(name); });
         const response = await fetch(form.dataset.autosave, {
-          method: 'POST', body: new FormData(form), signal: request.signal,
+          method: 'POST', body: data, signal: request.signal,
           headers: { Accept: 'application/json', 'X-Autosave': '1' },
         });
         if (mine !== turn) return;
@@ -177,6 +179,16 @@
     }
     form.addEventListener('input', () => later(1500));
     form.addEventListener('submit', () => { clearTimeout(timer); turn++; if (request) request.abort(); });
+  });
+
+  /* Questions that are asked only after certain answers */
+  $$('[data-show-when]').forEach((box) => {
+    const form = box.closest('form');
+    const wanted = box.dataset.showAny.split(' ');
+    const sync = () => { box.hidden = !new FormData(form).getAll(box.dataset.showWhen).some((value) => wanted.includes(value)); };
+    $('[data-show-note]', box).hidden = true;
+    form.addEventListener('change', sync);
+    sync();
   });
 
   /* Undo: say how long it is still possible */

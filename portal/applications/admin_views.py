@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
-from portal.applications import queries, rules, service, words
+from portal.applications import document_queries, queries, rules, service, words
 from portal.applications.forms import (
     ApproveForm,
     NoteForm,
@@ -260,6 +260,8 @@ def _details(
         "messages": queries.messages(session, application.id),
         "trail": queries.trail(session, application.id),
         "checks": queries.review_checks(session, application),
+        "documents": document_queries.documents_of(session, application),
+        "size_text": words.size_text,
         "is_held": application.is_held(now),
         "is_decided": application.status in DECIDED,
         "reasons": words.REASONS,

@@ -227,6 +227,10 @@ _PATTERNS: Final = {
     r"^[a-z][a-z0-9-]{0,59}$": (
         "use lower case letters, digits and hyphens, starting with a letter"
     ),
+    r"^[a-z]{2,3}(_[A-Z]{2})?$": "use the code of a language, like de or pt_BR",
+    r"^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$": (
+        "use a domain in lower case, like acme.test, or *.acme.test for all below it"
+    ),
     "^[A-Z]{3}$": "use the three capital letters of a currency, like USD",
     "^[A-Z]{2}$": "use the two capital letters of a country, like DE",
     r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$": "use a month or a day, like 2026-07",

@@ -35,7 +35,11 @@ from portal.statements.models import Statement
 from tests.agreements.signing import signed
 from tests.commissions.story import Story
 from tests.factories.adjustments import AdjustmentFactory
-from tests.factories.applications import ApplicationFactory, ApplicationLinkFactory
+from tests.factories.applications import (
+    ApplicationDocumentFactory,
+    ApplicationFactory,
+    ApplicationLinkFactory,
+)
 from tests.factories.base_factory import NOW
 from tests.factories.certification import EXAM, answer_all, started
 from tests.factories.invitations import InvitationFactory
@@ -202,6 +206,11 @@ def _application(world: World) -> object:
 
 def _invitation_of_staff(world: World) -> object:
     return InvitationFactory.create(program=world.story.version.program).id
+
+
+def _document(world: World) -> object:
+    application_id = world.the(_application)
+    return ApplicationDocumentFactory.create(application_id=application_id).id
 
 
 def _period(world: World) -> object:
@@ -371,6 +380,9 @@ MAKERS: dict[str, Maker] = {
     "applications:reference": _reference,
     "applications:slug": _slug,
     "applications_admin:application_id": _application,
+    "applications_documents:application_id": _application,
+    "applications_documents:document_id": _document,
+    "applications_status:document_id": _document,
     "applications_status:reference": _reference,
     "certification:attempt_id": _attempt,
     "certification:certificate_id": _certificate_id,

@@ -33,9 +33,12 @@ PUBLIC_SURFACE = {
     # One application, only in a browser that followed its mailed link.
     "applications.check",
     "applications.save_step",
+    "applications.save_step_with_files",
     "applications.sent",
     "applications.step",
     "applications.tasks",
+    "applications_status.document",
+    "applications_status.look_again",
     "applications_status.reply",
     "applications_status.show",
     "applications_status.withdraw",

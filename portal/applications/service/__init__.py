@@ -9,6 +9,11 @@ from portal.applications.service.answering import (
     submit,
     takes_in_everybody,
 )
+from portal.applications.service.automatic import (
+    AnotherIsOpen,
+    NotDecidedByRule,
+    look_again,
+)
 from portal.applications.service.completing import complete_approval
 from portal.applications.service.deciding import (
     AlreadyDecided,
@@ -21,6 +26,13 @@ from portal.applications.service.deciding import (
     ask,
     reject,
     undo_decision,
+)
+from portal.applications.service.documents import (
+    TooManyDocuments,
+    answer_with_file,
+    note_refusal,
+    remove_file,
+    send_with_reply,
 )
 from portal.applications.service.inviting import send_way_back, start_invited
 from portal.applications.service.starting import (
@@ -37,6 +49,7 @@ from portal.applications.service.talking import BeingDecided, reply, withdraw
 __all__ = [
     "AlreadyDecided",
     "AlreadyInProgram",
+    "AnotherIsOpen",
     "AnswersMissing",
     "BeingDecided",
     "ConflictOfInterest",
@@ -46,19 +59,26 @@ __all__ = [
     "NoDraft",
     "NoSuchLink",
     "NotConfirmed",
+    "NotDecidedByRule",
     "NotOpen",
     "StaffAddress",
     "TooLateToUndo",
+    "TooManyDocuments",
+    "answer_with_file",
     "approve",
     "ask",
     "complete_approval",
     "confirm_email",
     "expire_drafts",
+    "look_again",
+    "note_refusal",
     "open_by_link",
     "reject",
+    "remove_file",
     "reply",
     "save_answers",
     "send_way_back",
+    "send_with_reply",
     "start",
     "start_invited",
     "submit",

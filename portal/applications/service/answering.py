@@ -7,9 +7,10 @@ from uuid import UUID
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from portal.applications import emails, queries, rules
+from portal.applications import document_queries, emails, queries, rules
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.rules import Answer
+from portal.applications.service.automatic import judge_and_decide
 from portal.applications.service.deciding import approve_of_itself
 from portal.audit import service as audit
 from portal.kit.errors import Conflict, Invalid
@@ -67,7 +68,7 @@ def save_answers(
         NoDraft: It is no draft any more.
         DraftChanged: Another window changed the same questions since.
     """
-    _require_draft(application)
+    require_draft(application)
     keep = rules.keepable(step, answers, application.definition.join)
     changed = {
         key: answers[key]
@@ -76,7 +77,7 @@ def save_answers(
     }
     conflicts = tuple(
         question.key
-        for question in step.questions
+        for question in rules.typed_questions(step)
         if question.key in changed
         and _changed_elsewhere(application, question.key, seen_version, form_id)
     )
@@ -116,6 +117,8 @@ def submit(
     """Put a finished draft in front of the reviewers.
 
     In a program that takes in everybody it is approved at once, and nothing is checked.
+    Else the program's rules may decide. Answers to questions that are not asked, given
+    the other answers, are not sent.
 
     Args:
         session: The session that holds the open transaction.
@@ -130,7 +133,7 @@ def submit(
         StaffAddress: It would be approved, but the address is a staff member's.
         AlreadyInProgram: It would be approved, but the company is in the program.
     """
-    _require_draft(application)
+    require_draft(application)
     join = application.definition.join
     if rules.unfinished(join.questions, application.answers, join):
         raise AnswersMissing(_("Some questions still need an answer."))
@@ -140,6 +143,13 @@ def submit(
             _("Agree that we may check what you wrote. We cannot decide without."),
             field="agree",
         )
+    asked = {question.key for question in join.asked(application.answers)}
+    application.answers = {
+        key: answer for key, answer in application.answers.items() if key in asked
+    }
+    for document in document_queries.documents_of(session, application):
+        if document.question_key not in asked:
+            session.delete(document)
     application.move_to(ApplicationStatus.SUBMITTED)
     application.checks_agreed_at = now if agrees_to_checks else None
     application.submitted_at = now
@@ -152,6 +162,7 @@ def submit(
         approve_of_itself(session, application, now=now)
     else:
         emails.send_received(session, application, answer_by=answer_by, now=now)
+        judge_and_decide(session, application, now=now)
 
 
 def takes_in_everybody(
@@ -181,6 +192,11 @@ def expire_drafts(session: Session, *, now: datetime) -> list[UUID]:
     return expired
 
 
-def _require_draft(application: Application) -> None:
+def require_draft(application: Application) -> None:
+    """Refuse to change what was sent.
+
+    Raises:
+        NoDraft: The application is no draft any more.
+    """
     if application.status is not ApplicationStatus.DRAFT:
         raise NoDraft(_("This application was sent already. Its answers stand."))

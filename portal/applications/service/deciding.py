@@ -139,7 +139,7 @@ def approve(
     if _is_repeated(application, ApplicationStatus.APPROVED, reviewer):
         return
     _require_undecided(application)
-    _require_room(session, application)
+    require_room(session, application)
     _require_confirmed(application, confirmed)
     _decide(
         application,
@@ -178,7 +178,7 @@ def approve_of_itself(
         AlreadyInProgram: The company of this address is in the program.
     """
     try:
-        _require_room(session, application)
+        require_room(session, application)
     except StaffAddress as error:
         raise StaffAddress(
             _(
@@ -320,15 +320,7 @@ def take_back(
             raise TooLateToUndo(_("It is too late to undo this: the mail has left."))
     was = application.status
     application.move_to(application.decided_from or ApplicationStatus.SUBMITTED)
-    application.decided_at = None
-    application.decided_by = None
-    application.decided_from = None
-    application.held_until = None
-    application.decision_mail_id = None
-    application.decision_note = ""
-    application.reason = None
-    application.reapply_on = None
-    application.updated_at = now
+    application.forget_decision(now)
     audit.record(
         session,
         "application.decision_undone",
@@ -349,15 +341,10 @@ def _decide(
     now: datetime,
 ) -> datetime:
     """Note the decision and return until when it is held."""
-    before = application.status
-    application.move_to(status)
     hold_until = now + timedelta(seconds=hold_seconds)
-    application.decided_from = before
-    application.decided_at = now
-    application.decided_by = reviewer
-    application.decision_note = note
-    application.held_until = hold_until
-    application.updated_at = now
+    application.decide(
+        status, reviewer=reviewer, note=note, hold_until=hold_until, now=now
+    )
     return hold_until
 
 
@@ -407,7 +394,7 @@ def _require_confirmed(application: Application, confirmed: Collection[str]) -> 
         )
 
 
-def _require_room(session: Session, application: Application) -> None:
+def require_room(session: Session, application: Application) -> None:
     """Refuse what could never be completed."""
     user = account_queries.by_email(session, application.email)
     if user is None:

@@ -5,6 +5,23 @@ interpreted by the engine; no program has code of its own. Amounts are integers 
 minor units, rates are integers in basis points, bands are `[from, to)`.
 """
 
+from portal.programs.definition.asking import (
+    CHOOSING,
+    Answers,
+    Choice,
+    FormStep,
+    Question,
+    QuestionKind,
+    ShowWhen,
+    Wording,
+    shown_keys,
+)
+from portal.programs.definition.deciding import (
+    ApplicantTest,
+    Automatic,
+    DecisionRule,
+    Verdict,
+)
 from portal.programs.definition.gates import (
     BY_HAND,
     Blocks,
@@ -18,11 +35,7 @@ from portal.programs.definition.gates import (
 )
 from portal.programs.definition.joining import (
     Agreement,
-    Choice,
-    FormStep,
     Join,
-    Question,
-    QuestionKind,
     SignAgain,
     Visibility,
 )
@@ -86,12 +99,16 @@ from portal.programs.definition.tiers import (
 
 __all__ = [
     "BY_HAND",
+    "CHOOSING",
     "MOST_MINOR",
     "NO_RULE_KEY",
     "Accelerator",
     "Agreement",
+    "Answers",
+    "ApplicantTest",
     "AttributionPolicy",
     "Audience",
+    "Automatic",
     "Band",
     "BandMode",
     "Base",
@@ -108,6 +125,7 @@ __all__ = [
     "Counted",
     "CreditModel",
     "DealSource",
+    "DecisionRule",
     "Demotion",
     "Draw",
     "Evidence",
@@ -141,6 +159,7 @@ __all__ = [
     "RiskSignal",
     "RoundingPer",
     "Rule",
+    "ShowWhen",
     "SignAgain",
     "Source",
     "Team",
@@ -152,7 +171,10 @@ __all__ = [
     "TierWindow",
     "Tiers",
     "Trigger",
+    "Verdict",
     "Visibility",
     "WhileUnmet",
+    "Wording",
+    "shown_keys",
     "storable",
 ]
