@@ -179,6 +179,16 @@
     form.addEventListener('submit', () => { clearTimeout(timer); turn++; if (request) request.abort(); });
   });
 
+  /* One window at a time: a second one of the same attempt can only be read */
+  const once = $('[data-one-window]');
+  if (once && navigator.locks) {
+    navigator.locks.request(once.dataset.oneWindow, { ifAvailable: true }, (lock) => {
+      if (lock) return new Promise(() => {});
+      $('[data-second-window]').hidden = false;
+      $$('[data-one-window] form').forEach((form) => { for (const field of form.elements) field.disabled = true; });
+    });
+  }
+
   /* Undo: say how long it is still possible */
   $$('[data-undo-until]').forEach((form) => {
     const until = Date.parse(form.dataset.undoUntil);

@@ -60,6 +60,8 @@ class Gate(Part):
     blocks: tuple[Blocks, ...] = Field(min_length=1)
     certification: Key | None = None
     """Which exam, for a gate of kind `certification`."""
+    course_open_early: bool = False
+    """Whether anyone may read the exam's course, before applying and under review."""
     deadline_days: int | None = Field(default=None, ge=1, le=MOST_DEADLINE_DAYS)
     """Days after joining by which it must be met; the last day is included."""
     shuts_at_deadline: bool = False
@@ -75,6 +77,8 @@ class Gate(Part):
             raise ValueError(
                 "name a certification for that kind of gate, and only then"
             )
+        if self.course_open_early and self.certification is None:
+            raise ValueError("only the course of a certification can be open early")
         if self.shuts_at_deadline and self.deadline_days is None:
             raise ValueError("say by which deadline it must be met: deadline_days")
         return self
