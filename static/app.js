@@ -176,7 +176,12 @@
       }
     }
     form.addEventListener('input', () => later(1500));
-    form.addEventListener('submit', () => { clearTimeout(timer); turn++; if (request) request.abort(); });
+    form.addEventListener('submit', (event) => {
+      clearTimeout(timer);
+      if (!navigator.onLine) { event.preventDefault(); line.textContent = line.dataset.failed; later(wait); return; }
+      turn++;
+      if (request) request.abort();
+    });
   });
 
   /* One window at a time: a second one of the same attempt can only be read */
