@@ -28,7 +28,11 @@ from portal.audit import admin_views as audit_admin_views
 from portal.audit import service as audit_service
 from portal.certification import admin_views as certification_admin_views
 from portal.certification import bank_views as certification_bank_views
+from portal.certification import certificate_views
 from portal.certification import cli as certification_cli
+from portal.certification import course_admin_views as certification_course_admin_views
+from portal.certification import course_public_views as certification_course_public
+from portal.certification import course_views as certification_course_views
 from portal.certification import public_views as certification_public_views
 from portal.certification import service as certification_service
 from portal.certification import tasks as _certification  # noqa: F401 - its tasks
@@ -121,6 +125,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     certification_admin_views.bp,
     certification_bank_views.bp,
     certification_public_views.bp,
+    certification_course_views.bp,
+    certification_course_admin_views.bp,
+    certification_course_public.bp,
+    certificate_views.bp,
     tax_views.bp,
     tax_admin_views.bp,
     tiers_views.bp,

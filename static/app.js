@@ -178,7 +178,12 @@
       }
     }
     form.addEventListener('input', () => later(1500));
-    form.addEventListener('submit', () => { clearTimeout(timer); turn++; if (request) request.abort(); });
+    form.addEventListener('submit', (event) => {
+      clearTimeout(timer);
+      if (!navigator.onLine) { event.preventDefault(); line.textContent = line.dataset.failed; later(wait); return; }
+      turn++;
+      if (request) request.abort();
+    });
   });
 
   /* Questions that are asked only after certain answers */
@@ -190,6 +195,16 @@
     form.addEventListener('change', sync);
     sync();
   });
+
+  /* One window at a time: a second one of the same attempt can only be read */
+  const once = $('[data-one-window]');
+  if (once && navigator.locks) {
+    navigator.locks.request(once.dataset.oneWindow, { ifAvailable: true }, (lock) => {
+      if (lock) return new Promise(() => {});
+      $('[data-second-window]').hidden = false;
+      $$('[data-one-window] form').forEach((form) => { for (const field of form.elements) field.disabled = true; });
+    });
+  }
 
   /* Undo: say how long it is still possible */
   $$('[data-undo-until]').forEach((form) => {

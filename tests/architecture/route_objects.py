@@ -41,7 +41,14 @@ from tests.factories.applications import (
     ApplicationLinkFactory,
 )
 from tests.factories.base_factory import NOW
-from tests.factories.certification import EXAM, answer_all, started
+from tests.factories.certification import (
+    EXAM,
+    a_course,
+    a_program_with_an_open_course,
+    another_exam,
+    answer_all,
+    started,
+)
 from tests.factories.invitations import InvitationFactory
 from tests.factories.people import PartnerFactory, PartnerMemberFactory, UserFactory
 from tests.factories.tax import UNPROVEN
@@ -179,6 +186,16 @@ def _attempt(world: World) -> object:
     return started(world.session, holder, world.story.enrollment, utc_now()).id
 
 
+def _failed(world: World) -> object:
+    """An attempt that its holder failed a moment ago."""
+    holder, now = world.people[HOLDER], utc_now()
+    exam = another_exam(world.session)
+    enrollment = world.story.enrollment
+    attempt = started(world.session, holder, enrollment, now, certification=exam)
+    certification.submit(world.session, attempt, now=now)
+    return attempt.id
+
+
 def _session(world: World) -> object:
     whose = UserSession.user_id == world.people[HOLDER].id
     return world.session.scalars(select(UserSession.id).where(whose)).first()
@@ -247,6 +264,26 @@ def _certificate_id(world: World) -> object:
 
 def _certificate_number(world: World) -> object:
     return world.the(_certificate).number  # type: ignore[attr-defined]  # a certificate
+
+
+def _lesson(world: World) -> object:
+    return world.the(_course).id  # type: ignore[attr-defined]  # a lesson
+
+
+def _lesson_key(world: World) -> object:
+    return world.the(_course).key  # type: ignore[attr-defined]  # a lesson
+
+
+def _course(world: World) -> object:
+    """The first of the exam's lessons."""
+    return a_course(world.session)[0]
+
+
+def _exam_of_open_course(world: World) -> object:
+    """An exam whose course a program opens to everybody."""
+    world.the(_course)
+    a_program_with_an_open_course()
+    return EXAM
 
 
 def _batch(world: World) -> PayoutBatch:
@@ -384,12 +421,19 @@ MAKERS: dict[str, Maker] = {
     "applications_documents:document_id": _document,
     "applications_status:document_id": _document,
     "applications_status:reference": _reference,
+    "certificates:certificate_id": _certificate_id,
     "certification:attempt_id": _attempt,
-    "certification:certificate_id": _certificate_id,
     "certification:key": _exam,
+    "certification.retry_reminder:attempt_id": _failed,
     "certification_admin:certificate_id": _certificate_id,
     "certification_bank:key": _exam,
     "certification_bank:question_id": _question,
+    "certification_course:key": _exam,
+    "certification_course:lesson": _lesson_key,
+    "certification_lessons:key": _exam,
+    "certification_lessons:lesson_id": _lesson,
+    "certification_open_course:key": _exam_of_open_course,
+    "certification_open_course:lesson": _lesson_key,
     "certification_public:number": _certificate_number,
     "commissions:commission_id": _commission,
     "commissions:customer_id": _customer,

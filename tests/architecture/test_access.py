@@ -43,6 +43,8 @@ PUBLIC_SURFACE = {
     "applications_status.show",
     "applications_status.withdraw",
     # Meant for everybody: programs, checks of numbers and files, referral links.
+    "certification_open_course.course",
+    "certification_open_course.lesson",
     "certification_public.ask",
     "certification_public.badge",
     "certification_public.issuer",

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize
 from sqlalchemy import select
 
 from portal.applications.models import Application
+from portal.certification.courses.models import Lesson
 from portal.certification.models import Certificate
 from portal.commissions.models import Commission
 from portal.enrollments.models import Enrollment
@@ -35,14 +36,19 @@ NARROWEST = ViewportSize(width=320, height=700)
 PAGES = {
     "": [
         "/", "/programs/{program}", "/programs/nowhere", "/apply/{program}", "/verify",
-        "/verify/{certificate}", "/verify/statement", "/verify/statement/{sha256}",
+        "/verify/{certificate}", "/verify/NOPE-NOPE", "/verify/statement",
+        "/verify/statement/{sha256}",
         "/login", "/login/recover",
     ],
     "partner": [
         "/app", "/app/links", "/app/links/new", "/app/links/{link}", "/app/customers",
         "/app/customers/{customer}", "/app/earnings", "/app/earnings/{commission}",
         "/app/statements", "/app/statements/{statement}", "/app/billing",
-        "/app/certifications", "/app/tier", "/app/programs",
+        "/app/certifications", "/app/certifications/solutions-partner/start",
+        "/app/certifications/solutions-partner/course",
+        "/app/certifications/solutions-partner/course/the-right-customer",
+        "/app/certifications/certificates/{own_certificate}", "/app/tier",
+        "/app/programs",
         "/app/programs/{enrollment}/agreement", "/app/team", "/account/security",
     ],
     "staff": [
@@ -55,7 +61,10 @@ PAGES = {
         "/admin/programs/{program}", "/admin/programs/{program}/versions",
         "/admin/programs/{program}/changes", "/admin/programs/{program}/edit",
         "/admin/programs/{program}/trial",
-        "/admin/programs/new", "/admin/certifications", "/admin/events",
+        "/admin/programs/new", "/admin/certifications",
+        "/admin/certifications/solutions-partner/course",
+        "/admin/certifications/solutions-partner/course/new",
+        "/admin/certifications/lessons/{lesson}", "/admin/events",
         "/admin/mail", "/admin/users", "/admin/audit",
     ],
 }  # fmt: skip
@@ -144,6 +153,8 @@ def names(world: World) -> dict[str, str]:
         return {
             "program": steps.AGENCY,
             "certificate": session.scalars(select(Certificate.number)).one(),
+            "own_certificate": first(Certificate),
+            "lesson": first(Lesson),
             "sha256": statement.sha256,
             "statement": statement.public_id,
             "partner": public_id("prt", statement.partner_id),

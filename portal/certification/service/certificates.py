@@ -15,12 +15,13 @@ from portal.certification.team import Standing
 from portal.enrollments import queries as enrollments
 from portal.enrollments import service as gates
 from portal.enrollments.models import Enrollment, EnrollmentStatus
-from portal.kit.errors import Conflict, Invalid
+from portal.kit.errors import Conflict, Forbidden, Invalid
 from portal.kit.ids import new_id
 from portal.partners import service as partners
 from portal.programs.definition import Gate
 
 _NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_NUMBER_LENGTH = 28
 
 
 class AlreadyRevoked(Conflict):
@@ -68,9 +69,13 @@ def issue(session: Session, attempt: Attempt, *, now: datetime) -> Certificate:
 
 
 def new_number() -> str:
-    """Return a certificate number with 78 random bits, such as 7KQ2-....-....-...."""
-    letters = [secrets.choice(_NUMBER_ALPHABET) for _ in range(16)]
-    return "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+    """Return a certificate number such as 7KQ2-M3XA-... of seven groups of four.
+
+    Thirty letters, 28 times, are 137 random bits. Numbers of four groups, 78 bits, were
+    given out before and stay good.
+    """
+    letters = [secrets.choice(_NUMBER_ALPHABET) for _ in range(_NUMBER_LENGTH)]
+    return "-".join("".join(letters[i : i + 4]) for i in range(0, _NUMBER_LENGTH, 4))
 
 
 def revoke(
@@ -104,6 +109,40 @@ def revoke(
         session, "certificate.revoked", certificate.id, actor=actor, at=now, why=reason
     )
     meet_gates(session, certificate.partner_id, certificate.certification.key, now=now)
+
+
+def show_holder(
+    session: Session,
+    certificate: Certificate,
+    *,
+    shown: bool,
+    actor: User,
+    now: datetime,
+) -> None:
+    """Show the holder's name to those who check the number, or hide it.
+
+    Args:
+        session: The session that holds the open transaction.
+        certificate: The certificate, locked by the caller.
+        shown: Whether the public page and badge name the holder.
+        actor: Who asks for it.
+        now: From when.
+
+    Raises:
+        Forbidden: It is a colleague's certificate.
+    """
+    if certificate.user_id != actor.id:
+        raise Forbidden(_("Only the holder decides whether the name is shown."))
+    if certificate.hides_holder is not shown:
+        return  # As it is.
+    certificate.hides_holder = not shown
+    audit.record(
+        session,
+        "certificate.holder_shown" if shown else "certificate.holder_hidden",
+        certificate.id,
+        actor=actor,
+        at=now,
+    )
 
 
 def meet_gates(

@@ -112,6 +112,8 @@ class Gate(Part):
     """Other exams that are as good."""
     team: Team | None = None
     """How many people must hold it; absent: one person's is enough for the company."""
+    course_open_early: bool = False
+    """Whether anyone may read the exam's course, before applying and under review."""
     deadline_days: int | None = Field(default=None, ge=1, le=MOST_DEADLINE_DAYS)
     """Days after joining by which it must be met; the last day is included."""
     shuts_at_deadline: bool = False
@@ -133,6 +135,8 @@ class Gate(Part):
             )
         if len(set(self.exams)) < len(self.exams):
             raise ValueError("or_certifications names an exam twice: keep one")
+        if self.course_open_early and self.certification is None:
+            raise ValueError("only the course of a certification can be open early")
         if self.shuts_at_deadline and self.deadline_days is None:
             raise ValueError("say by which deadline it must be met: deadline_days")
         return self
