@@ -20,6 +20,7 @@ from portal.payouts.queries.batches import (
     view_of,
 )
 from portal.payouts.queries.due import Candidate, Collected, balances, collect
+from portal.payouts.queries.freezing import freeze
 from portal.payouts.queries.partner import PaidOut, of_partner
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "current_account",
     "current_accounts",
     "every_secret",
+    "freeze",
     "lock_enrollments",
     "of_partner",
     "owners_of_ids",
