@@ -93,6 +93,8 @@ from portal.tiers import views as tiers_views
 from portal.tracking import blueprint as tracking_blueprint
 from portal.tracking import public_views as _tracking_public  # noqa: F401 - its page
 from portal.tracking import views as _tracking  # noqa: F401 - its pages
+from portal.verification import cli as verification_cli
+from portal.verification import tasks as _verification  # noqa: F401 - its tasks
 from portal.web import registration as web
 from portal.webhooks import admin_views as webhooks_admin_views
 from portal.webhooks import cli as webhooks_cli
@@ -165,7 +167,7 @@ COMMANDS: tuple[Command, ...] = (
     tax_cli.group,
     payouts_cli.group,
     tiers_cli.keep_standing,
-    payouts_cli.verify,
+    verification_cli.verify,
     webhooks_cli.group,
 )
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.roles import grant
 
 revision = "0060"
-down_revision = "0022"
+down_revision = "0091"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Dialect, Enum, MetaData
+from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -99,6 +99,24 @@ def transaction(session: Session) -> Iterator[Session]:
         raise
     finally:
         _transaction_open.reset(token)
+
+
+@contextmanager
+def snapshot(session: Session) -> Iterator[Session]:
+    """Read as of one moment, for as long as it takes; nothing is kept.
+
+    Opened by the edge. Without it, each statement sees what was committed before that
+    statement, and two sums that belong together may not fit. A session that somebody
+    bound to a connection of their own reads inside that one's transaction.
+    """
+    session.rollback()
+    if isinstance(session.get_bind(), Engine):
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    session.execute(text("SET LOCAL statement_timeout = 0"))
+    try:
+        yield session
+    finally:
+        session.rollback()
 
 
 def refuse_inside_transaction() -> None:

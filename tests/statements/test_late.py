@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.commissions.models import CommissionKind
-from portal.payouts.verify import verify
 from portal.sales.models import Sale
 from portal.statements import queries, service
 from portal.statements.models import Period, Statement
 from portal.statements.rules import LineKind, Severity, Totals
+from portal.verification.service import verify
 from tests.commissions.story import Story
 from tests.statements.books import a_month, a_period, approved, at, begin, close
 

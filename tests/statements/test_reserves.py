@@ -22,12 +22,12 @@ from portal.ledger.models import LedgerAccount
 from portal.payouts import queries as payouts
 from portal.payouts import service as paying
 from portal.payouts.rules import FileFormat
-from portal.payouts.verify import verify
 from portal.sales.models import Sale
 from portal.statements import documents, queries, service
 from portal.statements.models import Statement
 from portal.statements.rules import LineKind, Payment, Totals
 from portal.statements.tasks import release_reserves
+from portal.verification.service import verify
 from tests.commissions.story import LONG_AGO, Story, a_version
 from tests.committed import at_once, committed
 from tests.factories import base_factory

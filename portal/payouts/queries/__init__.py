@@ -21,6 +21,7 @@ from portal.payouts.queries.batches import (
     view_of,
 )
 from portal.payouts.queries.due import Candidate, Collected, balances, collect
+from portal.payouts.queries.freezing import freeze
 from portal.payouts.queries.partner import PaidOut, of_partner
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "current_account",
     "current_accounts",
     "every_secret",
+    "freeze",
     "joined_with_account",
     "lock_enrollments",
     "of_partner",

@@ -14,8 +14,8 @@ from portal.kit.money import Money
 from portal.kit.postgres import EmbeddedPostgres
 from portal.payments.models import InboxEvent, InboxSource, InboxStatus
 from portal.payouts import service
-from portal.payouts.verify import CHECKS, verify
 from portal.statements.models import StatementCounter
+from portal.verification.service import NAMES, verify
 from tests.commissions.story import Story
 from tests.databases import MakeDatabase, named
 from tests.factories import base_factory
@@ -253,8 +253,8 @@ def test_the_command_says_that_all_is_well(app: Flask, session: Session) -> None
     data = runner.invoke(args=["verify", "--json"])
 
     assert spoken.exit_code == data.exit_code == 0
-    assert spoken.output == f"All {len(CHECKS)} invariants hold.\n"
-    assert json.loads(data.output) == {"checked": list(CHECKS), "findings": []}
+    assert spoken.output == f"All {len(NAMES)} invariants hold.\n"
+    assert json.loads(data.output) == {"checked": list(NAMES), "findings": []}
 
 
 def test_the_command_names_what_is_broken(app: Flask, session: Session) -> None:
