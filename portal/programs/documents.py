@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from portal.kit.errors import Invalid, NotFound
+from portal.kit.money import BPS_PER_WHOLE
 from portal.programs.definition import ProgramDefinition
 
 MOST_BYTES: Final = 256_000
@@ -288,7 +289,20 @@ def _remedy_for(error: ErrorDetails) -> str:
         return _PATTERNS.get(
             context["pattern"], "use an address, like https://acme.test"
         )
-    return _REMEDIES.get(error["type"], error["msg"]).format(**context)
+    remedy = _REMEDIES.get(error["type"], error["msg"]).format(**context)
+    return remedy + _example_of(error)
+
+
+def _example_of(error: ErrorDetails) -> str:
+    """Return what a rate below nothing would do to a sale; empty for other errors."""
+    given, name = error["input"], error["loc"][-1] if error["loc"] else ""
+    if error["type"] != "greater_than_equal" or not isinstance(given, int):
+        return ""
+    if name == "rate_bps" or "rate_bps_by_tier" in error["loc"]:
+        return f": a sale of {BPS_PER_WHOLE} would earn {given}"
+    if name in ("each_minor", "flat_minor"):
+        return f": a sale would earn {given}"
+    return ""
 
 
 def _known_names() -> list[str]:
