@@ -120,6 +120,8 @@ def effective_history(
 ) -> History:
     """Return the intervals that count: none of a gate that was first met too late.
 
+    One that was over when it began counts for nothing, either.
+
     Doing this again changes nothing.
 
     Args:
@@ -133,7 +135,11 @@ def effective_history(
         for gate in gates
         if not _counting(gate, history, joined_at=joined_at, zone=zone)
     }
-    return {key: found for key, found in history.items() if key not in shut}
+    return {
+        key: [one for one in found if not one.is_empty]
+        for key, found in history.items()
+        if key not in shut
+    }
 
 
 def _counting(

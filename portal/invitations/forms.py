@@ -33,7 +33,7 @@ def _tidy(text: str | None) -> str:
 class _Terms(Form):
     """To which program, for how long, and with which words."""
 
-    program = SelectField(_("Program"))
+    program = SelectField(_("Program"), [InputRequired(_("Choose a program."))])
     days = IntegerField(
         _("Good for so many days"),
         [
