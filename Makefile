@@ -65,7 +65,10 @@ bench: $(STAMP) ## Print the benchmarks' ratios against their limits
 bench-rating: $(STAMP) ## Rate a million sales and print the ratio to reading and writing
 	@$(BIN)/python bench/bench_rating.py
 
+bench-close: $(STAMP) ## Close a month of a million sales and print the ratio to reading and writing
+	@$(BIN)/python bench/bench_close.py --sales 1000000 --partners 10000 --workers 1 2
+
 mutants: $(STAMP) ## Plant mistakes in the engine and see that the tests notice each
 	@$(BIN)/python bench/mutants.py
 
-.PHONY: bench-rating mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench
+.PHONY: bench-close bench-rating mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench

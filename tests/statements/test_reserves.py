@@ -14,6 +14,9 @@ from pypdf import PdfReader
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
+from portal.adjustments import service as adjustments
+from portal.adjustments.models import Adjustment
+from portal.adjustments.rules import AdjustmentReason
 from portal.enrollments.models import GateInterval
 from portal.kit.ids import new_id
 from portal.kit.money import Money
@@ -513,3 +516,60 @@ def test_a_draw_that_may_be_kept_says_so(session: Session) -> None:
         "The month came to less than $200.00, so this is added."
     )
     assert january.advance_minor == 0
+
+
+class TestWriteOff:
+    """A balance below zero that nobody will earn back."""
+
+    @staticmethod
+    def propose(story: Story, minor: int) -> Adjustment:
+        return adjustments.propose(
+            story.session,
+            story.enrollment,
+            amount=Money(minor, "USD"),
+            reason=AdjustmentReason.WRITE_OFF,
+            note="The customer is gone.",
+            form_id=new_id(),
+            actor=UserFactory.create(finance=True),
+            now=at("2026-03-02"),
+        )
+
+    @staticmethod
+    def owing_60(session: Session) -> Story:
+        story = a_story(session)
+        customer = story.credited(first_seen_at=at("2026-01-02"))
+        sale = story.sale(customer, at("2026-01-10"), 60_000)
+        story.recompute(at("2026-01-31"))
+        closed(story, "2026-01")
+        paid(story, 60_00, "2026-02-16")
+        story.refund(sale, at("2026-02-20"), sale.gross_minor)
+        story.recompute(at("2026-02-28"))
+        closed(story, "2026-02", notes=NEGATIVE)
+        return story
+
+    def test_a_second_person_agrees_and_the_next_statement_ends_at_zero(
+        self, session: Session
+    ) -> None:
+        story = self.owing_60(session)
+        adjustments.approve(
+            session,
+            self.propose(story, 60_00),
+            note="",
+            actor=UserFactory.create(finance=True),
+            now=at("2026-03-03"),
+        )
+
+        march = closed(story, "2026-03")
+
+        assert march.totals == Totals(opening=-60_00, adjustments=60_00)
+        assert march.lines[0].what.startswith("Write off")
+        assert march.lines[0].why == "The customer is gone."
+
+    @pytest.mark.parametrize("minor", [-1, 60_01])
+    def test_no_more_is_written_off_than_is_owed(
+        self, session: Session, minor: int
+    ) -> None:
+        story = self.owing_60(session)
+
+        with pytest.raises(adjustments.MoreThanOwed, match=r"60\.00 now"):
+            self.propose(story, minor)

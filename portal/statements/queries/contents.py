@@ -1,8 +1,9 @@
 """What goes on a statement."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,10 +18,12 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.adjustments.models import Adjustment, AdjustmentStatus
 from portal.commissions.models import Commission, CommissionKind
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
+from portal.sales.models import Customer, Refund, Sale
 from portal.statements.models import Period, StatementLine
 from portal.statements.rules import LineKind
 
@@ -45,6 +48,8 @@ class PaymentMade:
         is_release = self.entry.key.startswith(RELEASE_KEYS[:-1])
         return LineKind.RELEASE if is_release else LineKind.PAYOUT
 
+
+_Source = TypeVar("_Source", Customer, Sale, Refund)
 
 _SOURCES = (
     joinedload(Commission.customer),
@@ -127,19 +132,37 @@ def unfrozen(
     ).all()
 
 
-def with_sources(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Commission]]:
-    """Return commissions by enrollment with what they are about, oldest first."""
-    # One array: there may be more lines than a statement takes parameters.
-    wanted = any_(literal(list(ids), ARRAY(Uuid)))
+def with_sources(
+    session: Session, rows: Iterable[Commission]
+) -> dict[UUID, list[Commission]]:
+    """Return commissions by enrollment, in their order, with what they are about.
+
+    What is about them is read by itself: read again with each of many lines, their
+    traces would cost more than all the rest.
+    """
     found: dict[UUID, list[Commission]] = {}
-    for row in session.scalars(
-        select(Commission)
-        .where(Commission.id == wanted)
-        .options(*_SOURCES)
-        .order_by(Commission.occurred_at, Commission.id)
-    ):
+    for row in rows:
         found.setdefault(row.enrollment_id, []).append(row)
+    kept = [row for group in found.values() for row in group]
+    customers = _by_id(session, Customer, {row.customer_id for row in kept})
+    sales = _by_id(session, Sale, {row.sale_id for row in kept})
+    refunds = _by_id(session, Refund, {row.refund_id for row in kept} - {None})
+    for row in kept:
+        set_committed_value(row, "customer", customers[row.customer_id])
+        set_committed_value(row, "sale", sales[row.sale_id])
+        refund = refunds[row.refund_id] if row.refund_id else None
+        set_committed_value(row, "refund", refund)
     return found
+
+
+def _by_id(
+    session: Session, model: type[_Source], ids: Collection[UUID | None]
+) -> dict[UUID, _Source]:
+    # One array: there may be more of them than a statement takes parameters.
+    wanted = any_(literal(sorted(filter(None, ids)), ARRAY(Uuid)))
+    return {
+        row.id: row for row in session.scalars(select(model).where(model.id == wanted))
+    }
 
 
 def adjustments_waiting(

@@ -5,8 +5,11 @@ a step again changes nothing. Everything that is written carries the moment at w
 the close began, so that an interrupted close ends in the same books as another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
+from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -18,6 +21,7 @@ from portal.audit import service as audit
 from portal.commissions import service as commissions
 from portal.enrollments import queries as enrollments
 from portal.enrollments.rules import unmet
+from portal.kit.db import copy_in
 from portal.kit.ids import new_id
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
@@ -36,7 +40,7 @@ from portal.statements.models import (
 from portal.statements.policy import Carried
 from portal.statements.rules import Totals, number_of
 from portal.statements.service.checks import check
-from portal.statements.service.drafts import Draft, draft_of
+from portal.statements.service.drafts import Draft, DraftLine, draft_of
 from portal.statements.service.proposals import (
     answered,
     confirmed,
@@ -48,6 +52,7 @@ from portal.statements.service.taxes import taxes
 CLOSE_CHUNK = "statements.close_chunk"
 FINISH_CLOSE = "statements.finish_close"
 _CHUNK_SIZE = 50
+_STATED = tuple(field.name for field in fields(DraftLine))
 _AT_ONCE = 10
 """How many enrollments are rated together; all that they sold is in memory then."""
 
@@ -154,6 +159,11 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
         _issue(draft, count, began_at) for count, draft in enumerate(needed, first)
     ]
     session.add_all(issued)
+    copy_in(
+        session,
+        StatementLine,
+        chain.from_iterable(map(_lines, issued, needed)),
+    )
     _book(session, issued, occurred_at=period.ends_at)
     chunk.done_at = began_at
     session.flush()  # The count below must see this chunk as done.
@@ -227,7 +237,7 @@ def _drafts_of(
         period_label=period.label,
         now=began_at,
     )
-    cleared = queries.with_sources(session, [row.id for row in frozen])
+    cleared = queries.with_sources(session, frozen)
     adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
     partners = [member.partner_id for member in members]
     moved = queries.movements_waiting(
@@ -282,7 +292,7 @@ def _take_numbers(session: Session, period: Period, how_many: int) -> int:
 
 
 def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
-    """Return one statement with its lines."""
+    """Return one statement; its lines follow, see `_lines`."""
     totals, period, enrollment = draft.totals, draft.period, draft.enrollment
     statement = Statement(
         id=new_id(),
@@ -310,28 +320,20 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
         issued_at=issued_at,
         **_amounts(totals),
     )
-    statement.lines = [
-        StatementLine(
-            id=new_id(),
-            position=position,
-            kind=line.kind,
-            commission_id=line.commission_id,
-            posting_id=line.posting_id,
-            adjustment_id=line.adjustment_id,
-            release_on=line.release_on,
-            occurred_at=line.occurred_at,
-            customer=line.customer,
-            what=line.what,
-            why=line.why,
-            trace=line.trace,
-            base_minor=line.base_minor,
-            rate=line.rate,
-            amount_minor=line.amount_minor,
-        )
-        for position, line in enumerate(draft.lines, 1)
-    ]
-    statement.sha256 = sha256_of(statement_data(statement))
+    data = statement_data(statement, enumerate(draft.lines, 1))
+    statement.sha256 = sha256_of(data)
     return statement
+
+
+def _lines(statement: Statement, draft: Draft) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a statement's lines."""
+    for position, line in enumerate(draft.lines, 1):
+        yield {
+            "id": new_id(),
+            "statement_id": statement.id,
+            "position": position,
+            **{name: getattr(line, name) for name in _STATED},
+        }
 
 
 def _amounts(totals: Totals) -> dict[str, int]:

@@ -13,6 +13,7 @@ from portal.commissions.models import Commission
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import GateStatus
 from portal.kit.clock import day_start
+from portal.kit.ids import public_id
 from portal.kit.money import Money
 from portal.programs.definition import ProgramDefinition
 from portal.sales.models import Customer, Refund, RefundKind, Sale
@@ -56,6 +57,11 @@ class DraftLine:
     posting_id: UUID | None = None
     adjustment_id: UUID | None = None
     release_on: date | None = None
+
+    @property
+    def commission_public_id(self) -> str:
+        """The id of the commission that people see; empty where there is none."""
+        return public_id("com", self.commission_id) if self.commission_id else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
