@@ -1,7 +1,7 @@
 """The forms with which staff change the form of a program."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
@@ -42,6 +42,15 @@ _KIND_NAMES = tuple((kind.value, name) for kind, name in KINDS.items())
 _WORDS = (Length(max=500, message=_("Write at most %(max)d characters.")),)
 
 
+class _Chosen:
+    """Some entry of a list is always chosen: it is not optional."""
+
+    field_flags: ClassVar[dict[str, bool]] = {"required": True}
+
+    def __call__(self, form: BaseForm, field: Field) -> None:
+        """Nothing can be wrong: the field itself refuses other values."""
+
+
 def _tidy(text: str | None) -> str:
     return rules.one_line_end(text or "")
 
@@ -74,7 +83,7 @@ def question_form(
             _("Hint"), [Optional(), *_WORDS], filters=[_tidy],
             description=_("Above the field: what a good answer looks like."),
         ),
-        "page": SelectField(_("Page"), choices=_pages(steps)),
+        "page": SelectField(_("Page"), [_Chosen()], choices=_pages(steps)),
         "new_page": StringField(
             _("Title of the new page"), [Optional(), *_WORDS], filters=[_tidy],
             description=_("Only for a new page."),
@@ -100,7 +109,7 @@ def _fields_of_free_questions(join: Join, question: Document | None) -> dict[str
     own = question["key"] if question else None
     return {
         "kind": SelectField(
-            _("Kind of answer"), choices=choices(list(_KIND_NAMES))
+            _("Kind of answer"), [_Chosen()], choices=choices(list(_KIND_NAMES))
         ),
         "required": BooleanField(_("An answer is needed")),
         "choices": TextAreaField(
