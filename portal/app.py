@@ -20,6 +20,7 @@ from portal.agreements import views as agreements_views
 from portal.applications import admin_views as applications_admin_views
 from portal.applications import cli as applications_cli
 from portal.applications import document_views as applications_document_views
+from portal.applications import editor_views as applications_editor_views
 from portal.applications import public_views as applications_public_views
 from portal.applications import step_views as _applications_steps  # noqa: F401 - pages
 from portal.applications import tasks as _applications  # noqa: F401 - its tasks
@@ -123,6 +124,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     invitations_public_views.bp,
     invitations_admin_views.bp,
     applications_document_views.bp,
+    applications_editor_views.bp,
     certification_views.bp,
     certification_admin_views.bp,
     certification_bank_views.bp,

@@ -6,7 +6,7 @@ from alembic import op
 from migrations.roles import append_only, grant
 
 revision = "0080"
-down_revision = "0060"
+down_revision = "0061"
 branch_labels = None
 depends_on = None
 

@@ -314,3 +314,22 @@ class ApplicationDocument(Base):
     def public_id(self) -> str:
         """The id that people see."""
         return public_id("doc", self.id)
+
+
+class FormDraft(Base):
+    """The form of a program as staff are changing it; published with a version."""
+
+    __tablename__ = "form_drafts"
+    __table_args__ = (CheckConstraint("number > 0", name="number"),)
+
+    program_id: Mapped[UUID] = mapped_column(
+        ForeignKey("programs.id"), primary_key=True
+    )
+    based_on: Mapped[int]
+    """The number of the program's version whose form was changed."""
+    number: Mapped[int]
+    """Counts the changes, so that two people do not overwrite each other."""
+    steps: Mapped[list[Any]]
+    """As `FormStep` writes them in JSON; always a form that could be published."""
+    changed_at: Mapped[datetime]
+    changed_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

@@ -347,6 +347,14 @@ def _slug(world: World) -> object:
     return world.story.version.program.key
 
 
+def _step_key(world: World) -> object:
+    return world.story.version.definition.join.steps[0].key
+
+
+def _question_key(world: World) -> object:
+    return world.story.version.definition.join.questions[0].key
+
+
 def _number(world: World) -> object:
     return world.story.version.number
 
@@ -453,6 +461,9 @@ MAKERS: dict[str, Maker] = {
     "payout_batches:row_id": _batch_row_id,
     "payouts_admin:statement_id": _statement,
     "programs:slug": _slug,
+    "form_editor:question_key": _question_key,
+    "form_editor:slug": _slug,
+    "form_editor:step_key": _step_key,
     "programs_admin:number": _number,
     "programs_admin:slug": _slug,
     "trial_admin:slug": _slug,

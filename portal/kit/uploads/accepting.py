@@ -1,12 +1,19 @@
 """Cleaning in a process of its own, which is stopped when it takes too much."""
 
 import json
+import logging
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 from portal.kit.uploads.cleaning import CleanFile, FileRefused, Refusal, glance
 
+_log = logging.getLogger(__name__)
+
+_ROOT: Final = Path(__file__).resolve().parents[3]
+"""Where the package lies, installed or not."""
+_MOST_LOGGED: Final = 500
 MOST_SECONDS: Final = 20
 """By the wall; the process's own limits are in `worker`."""
 
@@ -24,7 +31,8 @@ def accept(content: bytes, name: str) -> CleanFile:
     glance(content, name)
     try:
         done = subprocess.run(  # noqa: S603 - our own module, nothing of the sender's
-            [sys.executable, "-I", "-m", "portal.kit.uploads.worker", _ending(name)],
+            [sys.executable, "-m", "portal.kit.uploads.worker", _ending(name)],
+            cwd=_ROOT,
             input=content,
             capture_output=True,
             timeout=MOST_SECONDS,
@@ -33,6 +41,9 @@ def accept(content: bytes, name: str) -> CleanFile:
         head, _line_end, clean = done.stdout.partition(b"\n")
         answer = json.loads(head)
     except (subprocess.SubprocessError, ValueError) as error:
+        # Also how a process that cannot start at all is noticed.
+        said = getattr(error, "stderr", None) or b""
+        _log.warning("gave up on a file: %s %s", error, said[-_MOST_LOGGED:])
         raise FileRefused(Refusal.TOO_COMPLEX) from error
     if "refused" in answer:
         raise FileRefused(Refusal(answer["refused"]))

@@ -199,10 +199,12 @@ def _redrawn(content: bytes, kind: str) -> bytes:
 
 
 def _drawn(picture: Image.Image, kind: str) -> bytes:
-    ImageOps.exif_transpose(picture, in_place=True)
     has_holes = picture.has_transparency_data and kind != "JPEG"
-    plain = picture.convert("RGBA" if has_holes else "RGB")
+    mode = "RGBA" if has_holes else "RGB"
+    # Made smaller as early as can be: a large picture is in memory once.
+    plain = picture if picture.mode == mode else picture.convert(mode)
     plain.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    ImageOps.exif_transpose(plain, in_place=True)
     # A new picture knows nothing of the old one's profile, comments or places.
     anew = Image.new(plain.mode, plain.size)
     anew.paste(plain)
