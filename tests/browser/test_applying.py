@@ -43,7 +43,7 @@ def shot(person: Person, name: str) -> None:
     for width in (1280, 390):
         for scheme in ("light", "dark"):
             person.page.set_viewport_size({"width": width, "height": 900})
-            person.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of them
+            person.page.emulate_media(color_scheme=scheme)
             person.page.screenshot(
                 path=f"{SHOTS}/{name}-{width}-{scheme}.png", full_page=True
             )
