@@ -1,6 +1,5 @@
 """Applying in Chromium: how many clicks it takes, and files, conditions, the editor."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from tests.journeys.world import World
 pytestmark = pytest.mark.browser
 
 AFFILIATE = "one-page-affiliate"
-SHOTS = os.environ.get("PORTAL_SHOTS")
-"""A folder for pictures of the new pages, to look at; none are made without."""
 
 
 @pytest.fixture
@@ -35,20 +32,6 @@ def affiliate(world: World, tmp_path: Path) -> None:
     path = tmp_path / "affiliate.yaml"
     path.write_text(dump_yaml(load_json(document)), encoding="utf-8")
     world.portal("programs", "publish", str(path))
-
-
-def shot(person: Person, name: str) -> None:
-    if SHOTS is None:
-        return
-    for width in (1280, 390):
-        for scheme in ("light", "dark"):
-            person.page.set_viewport_size({"width": width, "height": 900})
-            person.page.emulate_media(color_scheme=scheme)
-            person.page.screenshot(
-                path=f"{SHOTS}/{name}-{width}-{scheme}.png", full_page=True
-            )
-    person.page.set_viewport_size({"width": 1280, "height": 900})
-    person.page.emulate_media(color_scheme="light")
 
 
 def narrow(person: Person) -> None:
@@ -113,7 +96,6 @@ def test_staff_build_a_form_and_an_applicant_fills_it_in(
     ada.sign_in("ada@acme.example")
     ada.go(f"/admin/forms/{AFFILIATE}")
     ada.click("link", "Add a question")
-    shot(ada, "question")
     narrow(ada)
     ada.fill(
         {"Question": "Do you write reviews?", "Answers to choose from": "Yes = 20\nNo"}
@@ -128,10 +110,8 @@ def test_staff_build_a_form_and_an_applicant_fills_it_in(
     ada.page.get_by_text("Ask only after certain answers").click()
     ada.page.get_by_label("Do you write reviews? – Yes").check()
     ada.click("button", "Save question")
-    shot(ada, "editor")
     narrow(ada)
     ada.click("link", "Preview")
-    shot(ada, "preview")
     narrow(ada)
     ada.go(f"/admin/forms/{AFFILIATE}")
     ada.click("button", "Review and publish")
@@ -157,15 +137,12 @@ def test_staff_build_a_form_and_an_applicant_fills_it_in(
     )
     sam.click("button", "Add the chosen files")
     sam.read("letters.pdf")
-    shot(sam, "files")
     narrow(sam)
     sam.click("button", "Save and continue")
     sam.read("letters.pdf")
-    shot(sam, "check")
     send(sam)
     ada.go("/admin/applications")
     ada.read("letters.pdf")
-    shot(ada, "review")
     with ada.page.expect_download() as download:
         ada.page.get_by_role("link", name="letters.pdf").click()
     assert download.value.suggested_filename == "letters.pdf"
