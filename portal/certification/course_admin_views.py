@@ -13,12 +13,12 @@ from portal.certification import queries
 from portal.certification.courses import files, service
 from portal.certification.courses import queries as courses
 from portal.certification.courses.content import LessonContent
+from portal.certification.courses.reading import lesson_html
 from portal.certification.forms import LessonForm, PublishForm
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import Conflict, Invalid
-from portal.programs.agreements import text_html
 from portal.programs.definition.parts import storable
 from portal.web.forms import blame
 
@@ -58,7 +58,7 @@ def create(key: str) -> ResponseReturnValue:
     if not _is_valid(form):
         return _render_new(key, form), 422
     if "preview" in request.form:
-        return _render_new(key, form, preview=text_html(form.text.data or ""))
+        return _render_new(key, form, preview=lesson_html(form.text.data or ""))
     name = form.key.data or files.key_for(form.title.data or "")
     if not name:
         form.key.errors = [_("Enter a name: none can be made from this title.")]
@@ -220,7 +220,7 @@ def _render_lesson(
         publishing=publishing or PublishForm(),
         versions=versions,
         has_news=has_news,
-        preview=text_html((form.text.data or "") if is_preview else found.text),
+        preview=lesson_html((form.text.data or "") if is_preview else found.text),
         is_preview=is_preview,
         theirs=found.text if is_stale else None,
     )

@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from portal.accounts.access import public
 from portal.certification import demands, queries
 from portal.certification.courses import queries as courses
+from portal.certification.courses.reading import lesson_html
 from portal.certification.models import Certification
 from portal.extensions import db
 from portal.kit.clock import utc_now
-from portal.programs.agreements import text_html
 
 bp = Blueprint("certification_open_course", __name__, url_prefix="/courses")
 
@@ -37,7 +37,7 @@ def lesson(key: str, lesson: str) -> ResponseReturnValue:
         "certification/public/lesson.html",
         exam=exam,
         version=shown.version,
-        text=text_html(shown.version.text),
+        text=lesson_html(shown.version.text),
         before=before,
         after=after,
     )

@@ -9,12 +9,12 @@ from portal.accounts.permissions import Permission
 from portal.certification import demands, queries
 from portal.certification.courses import queries as courses
 from portal.certification.courses import service
+from portal.certification.courses.reading import lesson_html
 from portal.certification.models import Certification
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.partners.access import current_partner_id
-from portal.programs.agreements import text_html
 
 bp = Blueprint("certification_course", __name__, url_prefix="/app/certifications")
 
@@ -43,7 +43,7 @@ def lesson(key: str, lesson: str) -> ResponseReturnValue:
         "certification/lesson.html",
         exam=exam,
         version=shown.version,
-        text=text_html(shown.version.text),
+        text=lesson_html(shown.version.text),
         progress=progress,
         line=next(line for line in progress.lines if line.key == lesson),
         before=before,

@@ -1,5 +1,6 @@
 """Courses from Markdown files."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.certification.courses import files, queries, service
+from portal.certification.courses.reading import lesson_html
 from portal.kit.errors import Invalid
 from tests.factories.base_factory import NOW
 from tests.factories.certification import EXAM, exam
@@ -182,3 +184,19 @@ def test_a_retired_lesson_is_not_published_from_a_file(session: Session) -> None
 
     with pytest.raises(service.LessonRetired):
         files.take_in(session, certification, found, publish=True, note="", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("## a\n\n### b\n\n## c", "232"),
+        ("# a\n\n#### b\n\n## c", "233"),
+        ("###### a\n\n# b", "22"),
+        ("no heading, and <h2>no tag</h2>", ""),
+    ],
+)
+def test_headings_leave_no_level_out(text: str, levels: str) -> None:
+    html = lesson_html(text)
+
+    assert "".join(re.findall(r"<h(\d)>", html)) == levels
+    assert "".join(re.findall(r"</h(\d)>", html)) == levels

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
-from portal.certification.courses import queries
+from portal.certification.courses import queries, service
 from portal.certification.courses.models import Lesson
 from portal.certification.models import Question
 from tests.conftest import SignIn
@@ -335,11 +335,17 @@ def test_staff_order_retire_and_bring_back(
 def test_the_editor_names_topics_without_a_lesson(
     session: Session, admin: FlaskClient
 ) -> None:
-    a_course(session, "One")
+    [lesson] = a_course(session, "One")
+    session.flush()
+    shown = queries.published_lesson(session, lesson.certification_id, "one")
+    service.mark_read(session, shown, UserFactory.create(), 1, now=NOW)
     session.execute(update(Question).values(topic="B"))
     session.flush()
 
-    assert b"no lesson has them: B" in admin.get(ADMIN).data
+    page = admin.get(ADMIN).data
+
+    assert b"no lesson has them: B" in page
+    assert queries.readers(session, lesson.certification_id) == {lesson.id: 1}
 
 
 def test_who_may_only_read_finds_no_buttons(session: Session, sign_in: SignIn) -> None:
