@@ -135,7 +135,10 @@ def test_what_was_adjusted_by_hand_is_foreseen_once(session: Session) -> None:
     [row] = service.preview(session, period).rows
     draft = service.draft_now(session, story.enrollment, period)
 
+    [running] = queries.so_far(session, story.enrollment.partner_id)
+
     # The earlier month closes first and states it.
+    assert running.totals == Totals(earned=12_000, adjustments=500)
     assert row.totals == draft.totals == Totals(opening=12_500)
 
 
