@@ -181,11 +181,11 @@ def _filtered(
     if program_id is not None:
         query = query.where(Invitation.program_id == program_id)
     if search:
-        pattern = f"%{_escaped(search.lower())}%"
+        asked = search.lower()
         query = query.where(
-            Invitation.email.like(pattern, escape="\\")
-            | func.lower(Invitation.company).like(pattern, escape="\\")
-            | func.lower(Invitation.name).like(pattern, escape="\\")
+            Invitation.email.contains(asked, autoescape=True)
+            | func.lower(Invitation.company).contains(asked, autoescape=True)
+            | func.lower(Invitation.name).contains(asked, autoescape=True)
         )
     if state is InvitationState.EXPIRED:
         return query.where(Invitation.status.in_(OPEN), Invitation.expires_at <= now)
@@ -194,7 +194,3 @@ def _filtered(
         if InvitationStatus(state.value) in OPEN:
             query = query.where(Invitation.expires_at > now)
     return query
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -24,10 +24,10 @@ from portal.tracking.models import ReferralLink
 from tests.browser.conftest import OpenContext, browser_of_ones_own
 from tests.browser.watching import Watch
 from tests.databases import MakeDatabase
-from tests.enrollments.gates import EXAM, FEE, TAX_FORM, TERMS, version_with_gates
+from tests.enrollments.gates import EXAM, FEE, TAX_FORM, TERMS, definition_with_gates
 from tests.factories import base_factory
 from tests.factories.invitations import InvitationFactory
-from tests.factories.programs import EnrollmentFactory
+from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 from tests.journeys import steps
 from tests.journeys.conftest import START
 from tests.journeys.world import World, opened
@@ -149,11 +149,14 @@ def tell(world: World) -> None:
         # A second program of the agency's, in which nearly everything is left to do.
         EnrollmentFactory.create(
             partner=session.scalars(select(Partner)).first(),
-            version=version_with_gates(
-                EXAM | {"team": {"who": "everyone", "newcomer_days": 30}},
-                FEE | {"blocks": ["link"], "deadline_days": 40},
-                TAX_FORM | {"kind": "deals"},
-                TERMS,
+            version=ProgramVersionFactory.create(
+                definition_json=definition_with_gates(
+                    EXAM | {"team": {"who": "everyone", "newcomer_days": 30}},
+                    FEE | {"blocks": ["link"], "deadline_days": 40},
+                    TAX_FORM | {"kind": "deals"},
+                    TERMS,
+                )
+                | {"name": "Team Program", "visibility": "unlisted"}
             ),
             joined_at=world.now,
         )
