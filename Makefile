@@ -54,7 +54,7 @@ screenshots: $(STAMP) ## Make the pictures of the README from the demo
 	$(BIN)/python scripts/screenshots.py
 
 bench: $(STAMP) ## Print the benchmarks' ratios against their limits
-	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python $$f; done
+	@for f in bench/bench_*.py; do echo "== $$f"; PYTHONPATH=. $(BIN)/python $$f; done
 
 bench-rating: $(STAMP) ## Rate a million sales and print the ratio to reading and writing
 	@$(BIN)/python bench/bench_rating.py
@@ -62,4 +62,10 @@ bench-rating: $(STAMP) ## Rate a million sales and print the ratio to reading an
 mutants: $(STAMP) ## Plant mistakes in the engine and see that the tests notice each
 	@$(BIN)/python bench/mutants.py
 
-.PHONY: bench-rating mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench
+bench-verify: $(STAMP) ## Verify a million statement lines and print the seconds
+	@PYTHONPATH=. $(BIN)/python bench/bench_verify.py
+
+experiments: $(STAMP) ## Tamper, kill, race and shuffle at full size; print the figures
+	@PYTHONPATH=. $(BIN)/python bench/experiments.py
+
+.PHONY: bench-verify experiments bench-rating mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench
