@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -167,8 +167,10 @@ def stable() -> Iterator[Stable]:
 
 
 def kill_after(pid: int, seconds: float) -> None:
+    """Kill a process after some time, unless it has ended by then."""
     time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def main() -> None:

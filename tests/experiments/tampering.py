@@ -2,7 +2,8 @@
 
 A superuser with every trigger off edits, deletes, adds or swaps one row; a change that
 a constraint still refuses does not count. It is found when `portal verify` names the
-row, or what the row belongs to.
+row, what the row belongs to, or what is left behind by a row that is gone: its
+postings and seal, its lines, or the statement after the gap.
 """
 
 import random
@@ -273,6 +274,12 @@ def _names(session: Session, table: str, row: Any) -> set[str]:  # noqa: ANN401 
     names = {str(name) for name in said if name}
     if table == "ledger_postings":
         names.add(f"posting {row}")
+    elif table == "ledger_journal_entries":
+        of_it = text(
+            "SELECT 'posting ' || id FROM ledger_postings WHERE entry_id = :id"
+            " UNION SELECT 'seal ' || seq FROM ledger_seals WHERE entry_id = :id"
+        )
+        names |= set(session.scalars(of_it, {"id": row}))
     elif table == "ledger_seals":
         names.add(f"seal {row}")
     elif table == "statements":
@@ -280,6 +287,13 @@ def _names(session: Session, table: str, row: Any) -> set[str]:  # noqa: ANN401 
             text("SELECT id FROM statement_lines WHERE statement_id = :id"), {"id": row}
         )
         names |= {f"statement:{row}", *(f"line {line}" for line in lines)}
+        # Of one that is gone, what is left is the gap in front of the next.
+        after = text(
+            "SELECT b.number FROM statements a JOIN statements b"
+            " ON b.program_id = a.program_id AND b.count > a.count"
+            " WHERE a.id = :id ORDER BY b.count LIMIT 1"
+        )
+        names |= set(session.scalars(after, {"id": row}))
     elif table == "statement_lines":
         commission = session.scalar(
             text("SELECT commission_id FROM statement_lines WHERE id = :id"),
