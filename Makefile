@@ -60,7 +60,7 @@ screenshots: $(STAMP) ## Make the pictures of the README from the demo
 	$(BIN)/python scripts/screenshots.py
 
 bench: $(STAMP) ## Print the benchmarks' ratios against their limits
-	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python $$f; done
+	@for f in bench/bench_*.py; do echo "== $$f"; PYTHONPATH=. $(BIN)/python $$f; done
 
 bench-rating: $(STAMP) ## Rate a million sales and print the ratio to reading and writing
 	@$(BIN)/python bench/bench_rating.py
@@ -71,4 +71,10 @@ bench-close: $(STAMP) ## Close a month of a million sales and print the ratio to
 mutants: $(STAMP) ## Plant mistakes in the engine and see that the tests notice each
 	@$(BIN)/python bench/mutants.py
 
-.PHONY: bench-close bench-rating mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench
+bench-verify: $(STAMP) ## Verify a million statement lines and print the seconds
+	@PYTHONPATH=. $(BIN)/python bench/bench_verify.py
+
+experiments: $(STAMP) ## Tamper, kill, race and shuffle at full size; print the figures
+	@PYTHONPATH=. $(BIN)/python bench/experiments.py
+
+.PHONY: bench-close bench-rating bench-verify experiments mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench

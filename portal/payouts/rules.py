@@ -263,3 +263,8 @@ def fingerprint(rows: Iterable[tuple[UUID, int, UUID]]) -> str:
     """
     text = "\n".join(sorted(f"{key}:{minor}:{account}" for key, minor, account in rows))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def booked_as(reference: str) -> str:
+    """Return what the books say about a transfer that was noted by hand."""
+    return f"Bank transfer {reference}"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from portal.payouts import service as payouts
 from portal.payouts.freezes import PayoutFreeze
 from portal.statements.models import Period
-from portal.verification import books, sources, statements
+from portal.verification import books, sources, statements, walls
 from portal.verification import payouts as payout_checks
 from portal.verification.findings import Finding, Found, Scope
 
@@ -23,12 +23,14 @@ _SHOWN = 20
 
 CHECKS: Mapping[str, Callable[[Session, Scope], Found]] = MappingProxyType(
     {
+        "walls-stand": walls.walls_stand,
         "entries-balance": books.entries_balance,
         "books-balance": books.books_balance,
         "entries-have-two-sides": books.entries_have_two_sides,
         "postings-have-an-entry": books.postings_have_an_entry,
         "entries-have-one-currency": books.entries_have_one_currency,
         "lines-have-a-statement": statements.lines_have_a_statement,
+        "lines-have-a-commission": statements.lines_have_a_commission,
         "statements-connect": statements.connect,
         "statements-are-booked": statements.are_booked,
         "payouts-are-booked": payout_checks.are_booked,

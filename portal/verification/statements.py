@@ -83,6 +83,19 @@ def lines_have_a_statement(session: Session, _scope: Scope) -> Found:
         yield f"line {line_id}", "is of a statement that is gone"
 
 
+def lines_have_a_commission(session: Session, _scope: Scope) -> Found:
+    """I5, from the other side: what a line states was really earned."""
+    rows = session.execute(
+        select(StatementLine.commission_id, StatementLine.position)
+        .outerjoin(Commission, Commission.id == StatementLine.commission_id)
+        .where(StatementLine.commission_id.is_not(None), Commission.id.is_(None))
+        .order_by(StatementLine.id)
+    )
+    for commission_id, position in rows:
+        if commission_id is not None:  # the query says so too, but not to mypy
+            yield public_id("com", commission_id), f"is gone, and is line {position}"
+
+
 def connect(session: Session, scope: Scope) -> Found:
     """I4: a statement opens with what the one before closed with."""
     touched = select(Statement.enrollment_id).where(scope.covers(Statement.issued_at))
@@ -112,7 +125,7 @@ def connect(session: Session, scope: Scope) -> Found:
 def are_booked(session: Session, scope: Scope) -> Found:
     """I4: the books owe the partner what the statement adds."""
     # An entry carries the moment of its statement: the same bound fits both.
-    booked = payable_by_key(session, STATEMENT_KEYS, scope)
+    booked = _payable_by_key(session, STATEMENT_KEYS, scope)
     statements = session.scalars(
         select(Statement)
         .where(scope.covers(Statement.issued_at))
@@ -130,9 +143,9 @@ def are_booked(session: Session, scope: Scope) -> Found:
         yield key, "is booked without a statement"
 
 
-def releases_are_booked(session: Session, _scope: Scope) -> Found:
+def releases_are_booked(session: Session, scope: Scope) -> Found:
     """What was held back is released once, whole and not before its day."""
-    booked = payable_by_key(session, RELEASE_KEYS)
+    booked = _payable_by_key(session, RELEASE_KEYS, Scope(scope.now))
     released_at = dict(
         session.execute(
             select(JournalEntry.key, JournalEntry.occurred_at).where(
@@ -161,53 +174,62 @@ def releases_are_booked(session: Session, _scope: Scope) -> Found:
         yield key, "is booked and nothing was kept back"
 
 
-def payable_by_key(
-    session: Session, pattern: str, scope: Scope | None = None
-) -> dict[str, int]:
+def _payable_by_key(session: Session, pattern: str, scope: Scope) -> dict[str, int]:
     """Return what entries with such a key put to the partners' accounts."""
-    query = (
+    rows = session.execute(
         select(JournalEntry.key, func.sum(Posting.amount_minor))
         .join(Posting, Posting.entry_id == JournalEntry.id)
         .where(
             JournalEntry.key.like(pattern),
             Posting.account == LedgerAccount.PARTNER_PAYABLE,
+            scope.covers(JournalEntry.recorded_at),
         )
         .group_by(JournalEntry.key)
         .order_by(JournalEntry.key)
     )
-    if scope is not None:
-        query = query.where(scope.covers(JournalEntry.recorded_at))
-    return {key: int(total) for key, total in session.execute(query)}
+    return {key: int(total) for key, total in rows}
 
 
 def lines_match_commissions(session: Session, scope: Scope) -> Found:
-    """I5: a frozen commission is on exactly one statement, at its amount."""
+    """I5: a frozen commission is on exactly one statement, as it is.
+
+    That none is on two is a unique constraint.
+    """
+    differs = {
+        "amount": StatementLine.amount_minor != Commission.amount_minor,
+        "base": StatementLine.base_minor != Commission.base_minor,
+        "day": StatementLine.occurred_at != Commission.occurred_at,
+        "trace": StatementLine.trace != Commission.trace,
+    }
+    is_frozen = Commission.frozen_at.is_not(None)
     rows = session.execute(
         select(
-            Commission,
-            func.count(StatementLine.id),
-            func.min(StatementLine.amount_minor),
+            Commission.id,
+            is_frozen,
+            StatementLine.id.is_not(None),
+            Commission.amount_minor,
+            StatementLine.amount_minor,
+            *differs.values(),
         )
         .outerjoin(StatementLine, StatementLine.commission_id == Commission.id)
-        .where(scope.covers(Commission.frozen_at))
-        .group_by(Commission.id)
-        .having(
-            or_(
-                (Commission.frozen_at.is_not(None))
-                & (func.count(StatementLine.id) != 1),
-                (Commission.frozen_at.is_(None)) & (func.count(StatementLine.id) != 0),
-                func.min(StatementLine.amount_minor) != Commission.amount_minor,
-            )
+        .where(
+            scope.covers(Commission.frozen_at),
+            or_(is_frozen != StatementLine.id.is_not(None), *differs.values()),
         )
         .order_by(Commission.id)
     )
-    for commission, count, amount in rows:
-        if count == 1 and commission.frozen_at is not None:
-            problem = f"is {commission.amount_minor}, its line says {amount}"
+    for commission_id, frozen, stated, amount, on_line, *flags in rows:
+        if frozen != stated:
+            problem = (
+                f"is {'frozen' if frozen else 'not frozen'} and on "
+                f"{'one statement' if stated else 'no statement'}"
+            )
+        elif flags[0]:
+            problem = f"is {amount}, its line says {on_line}"
         else:
-            frozen = "frozen" if commission.frozen_at else "not frozen"
-            problem = f"is {frozen} and on {count} statements"
-        yield commission.public_id, problem
+            words = [name for name, flag in zip(differs, flags, strict=True) if flag]
+            problem = f"differs from its line in {', '.join(words)}"
+        yield public_id("com", commission_id), problem
 
 
 def numbers_have_no_gaps(session: Session, _scope: Scope) -> Found:

@@ -100,6 +100,11 @@ def test_what_is_found_is_told_up_to_a_point(session: Session) -> None:
     assert frozen.findings[-1] == "and 5 more"
 
 
+def written(findings: list[Finding]) -> list[Finding]:
+    """Leave out that a test has switched walls off."""
+    return [found for found in findings if found.invariant != "walls-stand"]
+
+
 class TestRecent:
     def test_only_what_was_written_lately_is_read(self, owner_session: Session) -> None:
         session = owner_session
@@ -109,8 +114,8 @@ class TestRecent:
         session.execute(text("UPDATE statements SET partner_name = 'Somebody else'"))
         session.expire_all()
 
-        everything = verify(session, NOW)
-        lately = verify(session, NOW, since=at("2026-03-15"))
+        everything = written(verify(session, NOW))
+        lately = written(verify(session, NOW, since=at("2026-03-15")))
 
         assert [one.invariant for one in everything] == ["hashes-hold"] * 2
         assert [one.row for one in lately] == [everything[1].row]
@@ -123,7 +128,7 @@ class TestRecent:
         session.execute(text("UPDATE ledger_seals SET seal = 'x' WHERE seq = 2"))
         session.expire_all()
 
-        [finding] = verify(session, NOW, since=at("2026-03-15"))
+        [finding] = written(verify(session, NOW, since=at("2026-03-15")))
 
         assert finding.invariant == "chain-holds"
 
@@ -168,6 +173,7 @@ class TestRecent:
 ORPHANS = [
     ("postings-have-an-entry", "DELETE FROM ledger_journal_entries"),
     ("lines-have-a-statement", "DELETE FROM statements"),
+    ("lines-have-a-commission", "DELETE FROM commissions"),
 ]
 
 
@@ -177,7 +183,7 @@ def test_what_lost_its_parent_is_found(
 ) -> None:
     close(owner_session, a_month(Story(owner_session)))
     settle(owner_session)
-    for table in ("ledger_journal_entries", "statements"):
+    for table in ("ledger_journal_entries", "statements", "commissions"):
         owner_session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
 
     owner_session.execute(text(tampering))

@@ -20,6 +20,7 @@ from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.payouts import queries
 from portal.payouts.models import ONE_PER_REFERENCE, Payout
+from portal.payouts.rules import booked_as
 from portal.payouts.service.freezing import require_not_frozen
 from portal.programs import queries as programs
 
@@ -176,5 +177,5 @@ def _book(
         ],
         occurred_at=occurred_at,
         now=now,
-        description=f"Bank transfer {payout.reference}",
+        description=booked_as(payout.reference),
     )
