@@ -54,6 +54,7 @@ FIELDS: Final = {
     "counts": _("what counts"),
     "counts_from": _("the sale that reaches a tier"),
     "crowd_from": _("how many are a crowd"),
+    "course_open_early": _("course open before joining"),
     "currency": _("currency"),
     "customer_before": _("first payment before"),
     "customer_from": _("first payment from"),

@@ -414,7 +414,7 @@ class TestStaff:
         with count_queries() as statements:
             page(client, "/admin/commissions")
 
-        assert len(statements) == 5
+        assert len(statements) == 6
 
     def test_the_empty_list_says_so(self, session: Session, sign_in: SignIn) -> None:
         del session
