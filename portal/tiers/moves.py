@@ -70,9 +70,8 @@ def coming_fall(
         return None
     last_day = _day_before(on, definition.zone)
     today = at.astimezone(definition.zone).date()
-    step = warning_step(last_day, days=_A_YEAR, today=today)
-    if step is None:
-        return None
+    # A date that is too far away to tell is not looked at: see `next_date`.
+    step = warning_step(last_day, days=_A_YEAR, today=today) or STEPS[0]
     return _told(fall, NoticeKind.DEADLINE, step, definition.zone)
 
 

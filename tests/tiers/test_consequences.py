@@ -24,7 +24,7 @@ from portal.enrollments.notices import WARNINGS
 from portal.mail.models import OutboxEmail
 from portal.mail.rendering import render
 from portal.programs.definition import Blocks
-from portal.tiers import moves, service, standing
+from portal.tiers import emails, moves, service, standing
 from portal.tiers.models import TierChange
 from tests.commissions.story import Story, a_version
 from tests.enrollments.gates import EXAM, FEE, FEE_OF_50, TAX_FORM
@@ -233,3 +233,45 @@ def test_an_old_fall_and_one_made_good_since_are_not_explained(
     found = moves.recent_fall(definition, line, at=FALLS + DAY)
     assert found is not None
     assert (found.held.key, found.level.key) == ("top", "base")
+
+
+def test_a_program_without_tiers_has_no_date_and_no_levels(session: Session) -> None:
+    story = Story(session, a_version(tiers=None, rules=a_flat_rule()))
+    definition = story.version.definition
+
+    assert moves.next_date(definition, NOW) is None
+    with pytest.raises(ValueError, match="has no tiers"):
+        service.timeline_of(session, story.enrollment, definition, until=NOW)
+
+
+def a_flat_rule() -> list[dict[str, object]]:
+    return [
+        {
+            "key": "share",
+            "title": "Share",
+            "bands": [{"from_value": 0, "rate_bps": 1000}],
+        }
+    ]
+
+
+def test_the_mail_of_a_move_says_what_each_tier_pays(
+    app: Flask, session: Session
+) -> None:
+    story, later = a_partner(session), FALLS + DAY
+    definition = story.version.definition
+    line = service.timeline_of(session, story.enrollment, definition, until=later)
+    fall = moves.recent_fall(definition, line, at=later)
+    assert fall is not None
+    rates = {"base": 1_000, "top": 2_000, "elite": 3_000}
+    rule = definition.rules[0].model_copy(
+        update={"title": "Share", "bands": (), "rate_bps_by_tier": rates}
+    )
+    by_tier = definition.model_copy(update={"rules": (rule,)})
+
+    emails.send_move(session, story.enrollment, by_tier, fall, now=later)
+    session.flush()
+
+    [mail] = session.scalars(select(OutboxEmail)).all()
+    with app.app_context():
+        text = render(mail.template, mail.context, mail.locale).text
+    assert "Share: 20% at Top, 10% at Base." in text
