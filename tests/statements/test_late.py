@@ -4,6 +4,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.commissions.models import CommissionKind
+from portal.kit.money import Money
+from portal.ledger import service as ledger
+from portal.ledger.models import LedgerAccount
 from portal.sales.models import Sale
 from portal.statements import queries, service
 from portal.statements.models import Period, Statement
@@ -154,3 +157,27 @@ def test_while_the_month_before_is_being_closed_its_statements_count_as_issued(
     [row] = service.preview(session, period).rows
 
     assert row.totals == Totals(opening=12_000)
+
+
+def test_money_that_came_back_is_owed_again_and_says_so(session: Session) -> None:
+    story = Story(session)
+    close(session, a_month(story))
+    whose = (story.enrollment.partner_id, story.version.program_id)
+    back = Money(5_000, "USD")
+    ledger.book(
+        session,
+        "payout:one:return",
+        [
+            ledger.Line(LedgerAccount.PARTNER_PAYABLE, back, *whose),
+            ledger.Line(LedgerAccount.PAYOUT_CLEARING, -back, *whose),
+        ],
+        occurred_at=at(ON),
+        now=at(ON),
+        description="Bank transfer E2E-1 came back",
+    )
+
+    [statement] = close(session, february(session, story))
+
+    [line] = statement.lines
+    assert statement.totals == Totals(opening=12_000, payouts=-5_000)
+    assert line.why == "Money that came back from your bank; it is owed again."
