@@ -397,7 +397,9 @@ def _follow_gate(
             continue
         if plan.met_from is None or plan.met_until is None:
             gates.lose_gate(session, enrollment, gate.key, now=now, note="fee")
-        elif plan.met_until <= now and facts.status is FeeStatus.CANCELED:
+            continue
+        _shut_what_is_gone(session, enrollment, gate.key, plan.met_from, now=now)
+        if plan.met_until <= now and facts.status is FeeStatus.CANCELED:
             gates.lose_gate(
                 session, enrollment, gate.key, now=plan.met_until, note="fee ended"
             )
@@ -413,6 +415,27 @@ def _follow_gate(
                 renews=not facts.cancel_at_period_end,
             )
     gates.reevaluate(session, enrollment, now=now)
+
+
+def _shut_what_is_gone(
+    session: Session,
+    enrollment: Enrollment,
+    gate_key: str,
+    met_from: datetime,
+    *,
+    now: datetime,
+) -> None:
+    """Shut a gate that a payment opened which is not kept any more.
+
+    The plan rests on an earlier payment then, whose time is another interval: to move
+    the end of that one would leave this one open.
+    """
+    session.flush()  # An interval added a moment ago must be found.
+    if any(
+        row.interval.holds(now) and row.met_from > met_from
+        for row in enrollments.intervals(session, enrollment.id, gate_key)
+    ):
+        gates.lose_gate(session, enrollment, gate_key, now=now, note="fee taken back")
 
 
 def grace_of(enrollment: Enrollment) -> timedelta:
