@@ -11,7 +11,6 @@ its highest; the sales of one partner at a time are in it.
 """
 
 import argparse
-import json
 import resource
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from operator import itemgetter
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +30,7 @@ import psycopg
 
 from portal.commissions.calculation import RatedLine, SaleFact, Terms, rate
 from portal.kit import postgres
+from portal.kit.json_text import written
 from portal.programs.documents import preset
 
 LIMIT = 3.0
@@ -49,10 +49,10 @@ CREATE UNLOGGED TABLE lines (partner int, key text, sale_id uuid, customer uuid,
 """
 FILL = """
 INSERT INTO sold
-SELECT n %% %(partners)s, gen_random_uuid(), 'in_' || n,
-       md5((n %% (%(partners)s * %(each)s))::text)::uuid,
+SELECT n %% %(partners)s::bigint, gen_random_uuid(), 'in_' || n,
+       md5((n %% (%(partners)s::bigint * %(each)s))::text)::uuid,
        1000 + n * 7919 %% 90000, timestamptz '2026-01-01' + n * interval '7 seconds'
-FROM generate_series(1, %(sales)s) AS n
+FROM generate_series(1, %(sales)s::bigint) AS n
 """
 READ = """
 SELECT * FROM sold WHERE partner >= %(since)s AND partner < %(until)s
@@ -124,7 +124,7 @@ def run(url: str, partners: range) -> tuple[int, list[float]]:
                             line.customer_id,
                             line.amount_minor,
                             line.clears_at,
-                            json.dumps(line.trace),
+                            written(line.trace),
                         )
                     )
                 count += len(lines)
@@ -160,6 +160,8 @@ class Measured:
     lines: int = 0
     took: list[float] = field(default_factory=list)
     floors: list[float] = field(default_factory=list)
+    took_cpu: float = 0
+    floors_cpu: float = 0
     latencies: list[float] = field(default_factory=list)
 
 
@@ -167,17 +169,19 @@ def measure(url: str, partners: int) -> Measured:
     """Let the floor and rating take turns over all partners."""
     with psycopg.connect(url) as connection:
         some = next(groupby(rows(connection, range(partners)), key=itemgetter(0)))[1]
-        trace = json.dumps(rated(some)[-1].trace)
+        trace = written(rated(some)[-1].trace)
     measured = Measured()
     step = -(-partners // ROUNDS)
     for since in range(0, partners, step):
         part = range(since, since + step)
-        begun = perf_counter()
+        begun, cpu = perf_counter(), process_time()
         floor(url, part, trace)
         measured.floors.append(perf_counter() - begun)
-        begun = perf_counter()
+        measured.floors_cpu += process_time() - cpu
+        begun, cpu = perf_counter(), process_time()
         lines, latencies = run(url, part)
         measured.took.append(perf_counter() - begun)
+        measured.took_cpu += process_time() - cpu
         measured.lines += lines
         measured.latencies += latencies
         # What was rolled back still fills the disk.
@@ -205,6 +209,10 @@ def main() -> None:
         f"lines; one process each for rating, the floor and the database"
     )
     print(f"rated in {sum(measured.took):.1f} s, floor {sum(measured.floors):.1f} s")
+    print(
+        f"of the processor, without the database: {measured.took_cpu:.1f} s and "
+        f"{measured.floors_cpu:.1f} s"
+    )
     print(
         f"ratio {ratio:.2f} in the median of {len(ratios)} rounds "
         f"({min(ratios):.2f} to {max(ratios):.2f}), limit {LIMIT:.2f}"

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = Path("portal/commissions/calculation")
 TIERS = Path("portal/tiers")
+DEALS = Path("portal/deals")
 TESTS = (
     "tests/commissions/test_calculation.py",
     "tests/commissions/test_rules_pay.py",
@@ -24,6 +25,7 @@ TESTS = (
     "tests/programs_tables/test_engine_rows.py",
     "tests/programs_tables/test_rows.py",
     "tests/commissions/test_properties.py",
+    "tests/deals/test_rules.py",
 )
 _COPIED = ("portal", "tests", "banks", "templates", "migrations", "pyproject.toml")
 
@@ -170,6 +172,18 @@ MUTANTS = (
         TIERS / "facts.py",
         "(max(refund.occurred_at, sale.occurred_at), True, refund.reference)",
         "(refund.occurred_at, True, refund.reference)",
+    ),
+    Mutant(
+        "a registration is open at the moment at which it expires",
+        DEALS / "rules.py",
+        "self.attempt.at <= moment < self.expires_at",
+        "self.attempt.at <= moment <= self.expires_at",
+    ),
+    Mutant(
+        "a partner has one place too many",
+        DEALS / "rules.py",
+        "in_use >= policy.max_open",
+        "in_use > policy.max_open",
     ),
 )
 

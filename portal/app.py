@@ -19,16 +19,24 @@ from portal.agreements import tasks as _agreements  # noqa: F401 - its tasks
 from portal.agreements import views as agreements_views
 from portal.applications import admin_views as applications_admin_views
 from portal.applications import cli as applications_cli
+from portal.applications import document_views as applications_document_views
+from portal.applications import editor_views as applications_editor_views
 from portal.applications import public_views as applications_public_views
 from portal.applications import reviewing_views as applications_reviewing_views
+from portal.applications import step_views as _applications_steps  # noqa: F401 - pages
 from portal.applications import tasks as _applications  # noqa: F401 - its tasks
 from portal.applications import views as applications_views
 from portal.audit import admin_views as audit_admin_views
 from portal.audit import service as audit_service
 from portal.certification import admin_views as certification_admin_views
 from portal.certification import bank_views as certification_bank_views
+from portal.certification import certificate_views
 from portal.certification import cli as certification_cli
+from portal.certification import course_admin_views as certification_course_admin_views
+from portal.certification import course_public_views as certification_course_public
+from portal.certification import course_views as certification_course_views
 from portal.certification import public_views as certification_public_views
+from portal.certification import service as certification_service
 from portal.certification import tasks as _certification  # noqa: F401 - its tasks
 from portal.certification import views as certification_views
 from portal.commissions import admin_views as commissions_admin_views
@@ -39,6 +47,7 @@ from portal.commissions import views as commissions_views
 from portal.config import Settings
 from portal.dashboard import adjustment_views as adjustments_admin_views
 from portal.dashboard import admin_views as dashboard_admin_views
+from portal.dashboard import steps_views as dashboard_steps_views
 from portal.dashboard import tier_views as tiers_admin_views
 from portal.dashboard import views as dashboard_views
 from portal.demo import cli as demo_cli
@@ -51,6 +60,9 @@ from portal.extensions import csrf, db, login_manager, mail, migrate
 from portal.fees import admin_views as fees_admin_views
 from portal.fees import tasks as _fees  # noqa: F401 - its tasks
 from portal.fees import views as fees_views
+from portal.invitations import admin_views as invitations_admin_views
+from portal.invitations import public_views as invitations_public_views
+from portal.kit import json_text
 from portal.kit.ids_in_urls import PublicIdConverter
 from portal.ledger import cli as ledger_cli
 from portal.ledger import tasks as _ledger  # noqa: F401 - its tasks
@@ -63,6 +75,7 @@ from portal.payments.gateway import StripeGateway
 from portal.payouts import admin_views as payouts_admin_views
 from portal.payouts import batch_views as payout_batch_views
 from portal.payouts import cli as payouts_cli
+from portal.payouts import tasks as _payouts  # noqa: F401 - its tasks
 from portal.payouts import views as payouts_views
 from portal.programs import admin_views as programs_admin_views
 from portal.programs import cli as programs_cli
@@ -82,6 +95,8 @@ from portal.tiers import views as tiers_views
 from portal.tracking import blueprint as tracking_blueprint
 from portal.tracking import public_views as _tracking_public  # noqa: F401 - its page
 from portal.tracking import views as _tracking  # noqa: F401 - its pages
+from portal.verification import cli as verification_cli
+from portal.verification import tasks as _verification  # noqa: F401 - its tasks
 from portal.web import registration as web
 from portal.webhooks import admin_views as webhooks_admin_views
 from portal.webhooks import cli as webhooks_cli
@@ -108,10 +123,18 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     applications_views.bp,
     applications_admin_views.bp,
     applications_reviewing_views.bp,
+    invitations_public_views.bp,
+    invitations_admin_views.bp,
+    applications_document_views.bp,
+    applications_editor_views.bp,
     certification_views.bp,
     certification_admin_views.bp,
     certification_bank_views.bp,
     certification_public_views.bp,
+    certification_course_views.bp,
+    certification_course_admin_views.bp,
+    certification_course_public.bp,
+    certificate_views.bp,
     tax_views.bp,
     tax_admin_views.bp,
     tiers_views.bp,
@@ -130,6 +153,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks_views.bp,
     webhooks_admin_views.bp,
     dashboard_views.bp,
+    dashboard_steps_views.bp,
     dashboard_admin_views.bp,
 )
 COMMANDS: tuple[Command, ...] = (
@@ -147,7 +171,7 @@ COMMANDS: tuple[Command, ...] = (
     tax_cli.group,
     payouts_cli.group,
     tiers_cli.keep_standing,
-    payouts_cli.verify,
+    verification_cli.verify,
     webhooks_cli.group,
 )
 
@@ -175,7 +199,11 @@ def create_app(settings: Settings, gateway: StripeGateway | None = None) -> Flas
     login_manager.login_view = "accounts.sign_in"
     web.register(app)
     access.register(app)
-    outlets.plug(mail=mail_service.enqueue, record=audit_service.record)
+    outlets.plug(
+        mail=mail_service.enqueue,
+        record=audit_service.record,
+        door=certification_service.follow_person,
+    )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     for group in COMMANDS:
@@ -198,7 +226,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "TESTING": settings.testing,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "connect_args": {"options": "-c statement_timeout=30000"}
+            "connect_args": {"options": "-c statement_timeout=30000"},
+            "json_serializer": json_text.written,
         },
         "WTF_CSRF_ENABLED": not settings.testing,
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
@@ -224,6 +253,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "BABEL_DEFAULT_LOCALE": settings.locales[0],
         "BASE_URL": settings.base_url,
         "ORG_NAME": settings.org_name,
+        "FOUR_EYES_CLOSE": settings.four_eyes_close,
+        "WITHHOLDS_US_TAX": settings.withholds_us_tax,
         "DEMO": settings.demo,
         "DEMO_MAILS_URL": mails_url() if settings.demo else "",
         "DEMO_SHOP_URL": settings.vendor_url,

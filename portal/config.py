@@ -264,6 +264,20 @@ VARIABLES: Mapping[str, Variable] = {
         _flag,
         "`yes`: who makes a payout batch cannot approve it; a second person does.",
     ),
+    "four_eyes_close": Variable(
+        "PORTAL_FOUR_EYES_CLOSE",
+        "no",
+        _flag,
+        "`yes`: one person proposes the close of a month, a second one confirms it.",
+    ),
+    "withholds_us_tax": Variable(
+        "PORTAL_WITHHOLDS_US_TAX",
+        "no",
+        _flag,
+        "`yes`: you pay from the US, so statements withhold what US rules ask for: "
+        "24 % without a taxpayer number, 30 % or the treaty's rate on work done in "
+        "the US.",
+    ),
     "payer_iban": Variable(
         "PORTAL_PAYER_IBAN",
         "",
@@ -362,6 +376,8 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     stripe_sandbox_url: str = "http://localhost:8026"
     four_eyes: bool = True
+    four_eyes_close: bool = False
+    withholds_us_tax: bool = False
     payer_iban: str = ""
     payer_bic: str = ""
     payer_routing_number: str = ""

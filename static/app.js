@@ -156,8 +156,10 @@
       request = new AbortController();
       line.textContent = line.dataset.saving;
       try {
+        const data = new FormData(form);
+        [...data].forEach(([name, value]) => { if (value instanceof File) data.delete(name); });
         const response = await fetch(form.dataset.autosave, {
-          method: 'POST', body: new FormData(form), signal: request.signal,
+          method: 'POST', body: data, signal: request.signal,
           headers: { Accept: 'application/json', 'X-Autosave': '1' },
         });
         if (mine !== turn) return;
@@ -176,8 +178,33 @@
       }
     }
     form.addEventListener('input', () => later(1500));
-    form.addEventListener('submit', () => { clearTimeout(timer); turn++; if (request) request.abort(); });
+    form.addEventListener('submit', (event) => {
+      clearTimeout(timer);
+      if (!navigator.onLine) { event.preventDefault(); line.textContent = line.dataset.failed; later(wait); return; }
+      turn++;
+      if (request) request.abort();
+    });
   });
+
+  /* Questions that are asked only after certain answers */
+  $$('[data-show-when]').forEach((box) => {
+    const form = box.closest('form');
+    const wanted = box.dataset.showAny.split(' ');
+    const sync = () => { box.hidden = !new FormData(form).getAll(box.dataset.showWhen).some((value) => wanted.includes(value)); };
+    $('[data-show-note]', box).hidden = true;
+    form.addEventListener('change', sync);
+    sync();
+  });
+
+  /* One window at a time: a second one of the same attempt can only be read */
+  const once = $('[data-one-window]');
+  if (once && navigator.locks) {
+    navigator.locks.request(once.dataset.oneWindow, { ifAvailable: true }, (lock) => {
+      if (lock) return new Promise(() => {});
+      $('[data-second-window]').hidden = false;
+      $$('[data-one-window] form').forEach((form) => { for (const field of form.elements) field.disabled = true; });
+    });
+  }
 
   /* Undo: say how long it is still possible */
   $$('[data-undo-until]').forEach((form) => {

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import flask_migrate
+import hypothesis
 import pytest
 import stripe
 from flask import Flask
@@ -26,9 +27,16 @@ from tests.browser import chromium
 from tests.databases import new_database, schema
 from tests.factories import base_factory
 from tests.factories.base_factory import NOW
+from tests.owner import owner_engine, owner_session
 from tests.postgres import throwaway_server
 
-__all__ = ["new_database", "schema"]
+__all__ = ["new_database", "owner_engine", "owner_session", "schema"]
+
+hypothesis.settings.register_profile(
+    "check", hypothesis.settings.get_profile("ci"), max_examples=40
+)
+"""For `make check`: the same examples each time, and fewer of them than `make test`
+draws at random."""
 
 SignIn = Callable[[User], FlaskClient]
 CountQueries = Callable[[], AbstractContextManager[list[str]]]
@@ -59,7 +67,7 @@ the other workers with nothing to do. (`--no-loadscope-reorder` keeps this order
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, and count no coverage by chance."""
+    """Begin with the files that take long, and mark what the gates must not count."""
     items.sort(key=_turn)
     for item in items:
         if _may_differ(item):

@@ -1,6 +1,7 @@
-"""What accounts tell the rest of the portal: mails to send, events to record.
+"""What accounts tell the rest of the portal: mails, events, who came and left.
 
-Both packages live above this one, because they know people. The app plugs them in.
+The packages that act on it live above this one, because they know people. The app
+plugs them in.
 """
 
 from datetime import datetime
@@ -42,17 +43,26 @@ class Recorder(Protocol):
     ) -> None: ...
 
 
+class Doorkeeper(Protocol):
+    """`portal.certification.service.follow_person`."""
+
+    def __call__(  # noqa: D102 - the class says it
+        self, session: Session, user: User, *, is_in: bool, now: datetime
+    ) -> None: ...
+
+
 class _Outlets(NamedTuple):
     mail: Mailer
     record: Recorder
+    door: Doorkeeper
 
 
 _plugged: list[_Outlets] = []
 
 
-def plug(*, mail: Mailer, record: Recorder) -> None:
-    """Say who sends the mails and who records the events."""
-    _plugged[:] = [_Outlets(mail, record)]
+def plug(*, mail: Mailer, record: Recorder, door: Doorkeeper) -> None:
+    """Say who sends the mails, who records the events, and who watches the door."""
+    _plugged[:] = [_Outlets(mail, record, door)]
 
 
 def mail(
@@ -87,3 +97,8 @@ def record(
     _plugged[0].record(
         session, f"user.{action}", user.id, actor=actor, at=now, **details
     )
+
+
+def came_or_left(session: Session, user: User, *, is_in: bool, now: datetime) -> None:
+    """Say that `user` was let in, or is kept out, from `now` on."""
+    _plugged[0].door(session, user, is_in=is_in, now=now)

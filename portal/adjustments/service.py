@@ -16,12 +16,21 @@ from portal.audit import service as audit
 from portal.enrollments.models import Enrollment
 from portal.kit.errors import Forbidden, Invalid
 from portal.kit.money import Money
+from portal.ledger import service as ledger
+from portal.ledger.models import LedgerAccount
+from portal.web.formats import money_text
 
 
 class NothingToAdjust(Invalid):
     """The amount is zero."""
 
     code = "nothing_to_adjust"
+
+
+class MoreThanOwed(Invalid):
+    """More would be written off than the partner owes."""
+
+    code = "more_than_owed"
 
 
 class SecondPersonNeeded(Forbidden):
@@ -64,9 +73,12 @@ def propose(
 
     Raises:
         NothingToAdjust: The amount is zero.
+        MoreThanOwed: More would be written off than the partner owes.
     """
     if not amount.minor:
         raise NothingToAdjust(_("Enter an amount above zero."), field="amount")
+    if reason is AdjustmentReason.WRITE_OFF:
+        _refuse_more_than_owed(session, enrollment, amount)
     first = session.get(Adjustment, form_id)
     if first is not None:
         return first
@@ -84,6 +96,27 @@ def propose(
     session.add(adjustment)
     _record(session, "adjustment.proposed", adjustment, actor=actor, at=now, note=note)
     return adjustment
+
+
+def _refuse_more_than_owed(
+    session: Session, enrollment: Enrollment, amount: Money
+) -> None:
+    balance = ledger.balance(
+        session,
+        LedgerAccount.PARTNER_PAYABLE,
+        partner_id=enrollment.partner_id,
+        program_id=enrollment.program_id,
+        currency=amount.currency,
+    )
+    if not 0 < amount.minor <= -balance.minor:
+        raise MoreThanOwed(
+            _(
+                "Only a balance below zero is written off, and no more than it comes "
+                "to. It is %(balance)s now.",
+                balance=money_text(balance),
+            ),
+            field="amount",
+        )
 
 
 def approve(

@@ -102,6 +102,7 @@ def send_rejected(
         hold_until=hold_until,
         secret_path=path,
         reason=reason.value,
+        is_by_rule=bool(application.decided_by_rule),
         note=application.decision_note,
         reapply_day=_day(reapply_on, application),
     )

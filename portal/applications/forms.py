@@ -10,6 +10,7 @@ from wtforms import (
     EmailField,
     Field,
     Form,
+    MultipleFileField,
     RadioField,
     SelectField,
     SelectMultipleField,
@@ -28,6 +29,7 @@ from portal.programs.definition import (
     ProgramDefinition,
     Question,
     QuestionKind,
+    shown_keys,
     storable,
 )
 from portal.web.forms import choices
@@ -133,6 +135,15 @@ class ReplyForm(Form):
             raise ValidationError(
                 str(_("Type this text again: it contains characters we cannot show."))
             )
+
+
+class ReplyWithFilesForm(ReplyForm):
+    """The applicant's answer, with files where they say more than words."""
+
+    files = MultipleFileField(
+        _("Files"),
+        description=_("PDF, PNG, JPEG or WebP, up to 10 MB each, three at once."),
+    )
 
 
 class QuestionForm(ReplyForm):
@@ -252,6 +263,30 @@ class _Acceptable:
             raise ValidationError(words.problem_text(problem, self.question))
 
 
+class _FilesThere(_Acceptable):
+    """Wants the files that are needed; they were added before this is asked."""
+
+    def __init__(
+        self, question: Question, join: Join, answers: Mapping[str, Answer]
+    ) -> None:
+        super().__init__(question, join)
+        self.added = answers.get(question.key, "")
+
+    def __call__(self, form: BaseForm, field: Field) -> None:
+        del form, field
+        problem = rules.problem_with(self.question, self.added, self.join)
+        if problem:
+            raise ValidationError(words.problem_text(problem, self.question))
+
+
+class _LinesField(TextAreaField):
+    """Several short texts, one on each line."""
+
+    def _value(self) -> str:
+        lines: object = self.data
+        return "\n".join(lines) if isinstance(lines, list) else str(lines or "")
+
+
 def step_form(
     step: FormStep,
     join: Join,
@@ -266,16 +301,22 @@ def step_form(
         answers: The answers so far.
         typed: What the browser sent, if it did.
     """
-    form = BaseForm(
-        {q.key: _field(q, join) for q in step.questions}, prefix=ANSWER_PREFIX
-    )
-    form.process(typed, data={q.key: answers.get(q.key) for q in step.questions})
+    questions = [q for q in step.questions if not q.retired]
+    form = BaseForm({q.key: _field(q, join) for q in questions}, prefix=ANSWER_PREFIX)
+    form.process(typed, data={q.key: answers.get(q.key) for q in questions})
+    shown = shown_keys(join.questions, {**answers, **typed_answers(step, form)})
+    for question in questions:
+        field = form[question.key]
+        if question.key not in shown:
+            field.validators = ()  # what is not asked cannot be wrong
+        elif question.kind is QuestionKind.FILE:
+            field.validators = (_FilesThere(question, join, answers),)
     return form
 
 
 def typed_answers(step: FormStep, form: BaseForm) -> dict[str, Answer]:
-    """Return what was typed into the form of a step, by question key."""
-    return {q.key: answer_of(q, form[q.key]) for q in step.questions}
+    """Return what was typed into the form of a step, by question key; no files."""
+    return {q.key: answer_of(q, form[q.key]) for q in rules.typed_questions(step)}
 
 
 def answer_of(question: Question, field: Field) -> Answer:
@@ -300,6 +341,11 @@ def _field(question: Question, join: Join) -> Any:  # noqa: ANN401 - an unbound 
         case QuestionKind.URL:
             attributes |= {"autocomplete": "url", "inputmode": "url"}
             kind = URLField
+        case QuestionKind.LINKS:
+            attributes |= {"rows": "4", "inputmode": "url", "spellcheck": "false"}
+            kind = _LinesField
+        case QuestionKind.FILE:
+            kind = MultipleFileField
         case QuestionKind.COUNTRY:
             kind = SelectField
             countries = [("", _("Choose")), *words.country_choices(join.countries)]

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import ForeignKey, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts.models import User
@@ -139,6 +139,10 @@ class Application(Base):
     """The first day on which a rejected applicant may apply again."""
     partner_id: Mapped[UUID | None] = mapped_column(ForeignKey("partners.id"))
     """Set when an approval is completed."""
+    score: Mapped[int | None]
+    """What the answers weigh together, when it was sent; none without scores."""
+    findings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the program's rules made of it: see `automatic.Judgement.as_json`."""
 
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -202,6 +206,35 @@ class Application(Base):
             return self.decided_from
         return self.status
 
+    @property
+    def decided_by_rule(self) -> str:
+        """The key of the rule that decided; empty if a person did, or nobody."""
+        is_by_rule = self.status in DECIDED and self.decided_by_id is None
+        return str(self.findings.get("decided_by") or "") if is_by_rule else ""
+
+    def decide(
+        self,
+        status: ApplicationStatus,
+        *,
+        reviewer: User | None,
+        note: str,
+        hold_until: datetime,
+        now: datetime,
+    ) -> None:
+        """Note a decision that nobody outside learns of before `hold_until`.
+
+        Raises:
+            ApplicationTransition: `TRANSITIONS` does not allow the move.
+        """
+        before = self.status
+        self.move_to(status)
+        self.decided_from = before
+        self.decided_at = now
+        self.decided_by = reviewer
+        self.decision_note = note
+        self.held_until = hold_until
+        self.updated_at = now
+
     def forget_decision(self, now: datetime) -> None:
         """Make the decision as if it had not been; the status is the caller's."""
         self.decided_at = None
@@ -219,15 +252,22 @@ class Application(Base):
         self.first_approver_id = None
         self.first_approved_at = None
 
-    def reopen(self, now: datetime) -> None:
+    def reopen(self, now: datetime) -> datetime:
         """Make a rejection that was told as if it had not been.
+
+        Returns:
+            When the applicant may expect our answer.
 
         Raises:
             ApplicationTransition: It is not rejected.
         """
         self.move_to(ApplicationStatus.SUBMITTED)
         self.forget_decision(now)
-        self.answer_by = now + timedelta(days=self.definition.join.answer_within_days)
+        # Kept but for who decided, so that no page says that a rule still does.
+        self.findings = self.findings | {"decided_by": None}
+        answer_by = now + timedelta(days=self.definition.join.answer_within_days)
+        self.answer_by = answer_by
+        return answer_by
 
     def move_to(self, status: ApplicationStatus) -> None:
         """Change the status.
@@ -276,3 +316,62 @@ class ApplicationMessage(Base):
     written_at: Mapped[datetime]
 
     author: Mapped[User | None] = relationship(lazy="raise")
+
+
+class ApplicationDocument(Base):
+    """A file that an applicant added, in its harmless form.
+
+    Nothing is ever looked up by its name: the row's key is its only address.
+    """
+
+    __tablename__ = "application_documents"
+    __table_args__ = (
+        CheckConstraint("size > 0", name="size"),
+        CheckConstraint("length(sent_sha256) = 32", name="sent_sha256"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[UUID] = mapped_column(
+        ForeignKey("applications.id", ondelete="CASCADE"), index=True
+    )
+    question_key: Mapped[str] = mapped_column(default="")
+    """The question that it answers; empty for one that came with a reply."""
+    message_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("application_messages.id")
+    )
+    """The reply that it came with."""
+    name: Mapped[str]
+    """As shown and given out: without folders or tricks, with its true ending."""
+    media_type: Mapped[str]
+    size: Mapped[int]
+    """In bytes, of `content`."""
+    sent_sha256: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    """Hash of what was sent: the same file from two applicants has the same one."""
+    content: Mapped[bytes] = mapped_column(
+        LargeBinary, deferred=True, deferred_raiseload=True
+    )
+    uploaded_at: Mapped[datetime]
+
+    @property
+    def public_id(self) -> str:
+        """The id that people see."""
+        return public_id("doc", self.id)
+
+
+class FormDraft(Base):
+    """The form of a program as staff are changing it; published with a version."""
+
+    __tablename__ = "form_drafts"
+    __table_args__ = (CheckConstraint("number > 0", name="number"),)
+
+    program_id: Mapped[UUID] = mapped_column(
+        ForeignKey("programs.id"), primary_key=True
+    )
+    based_on: Mapped[int]
+    """The number of the program's version whose form was changed."""
+    number: Mapped[int]
+    """Counts the changes, so that two people do not overwrite each other."""
+    steps: Mapped[list[Any]]
+    """As `FormStep` writes them in JSON; always a form that could be published."""
+    changed_at: Mapped[datetime]
+    changed_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

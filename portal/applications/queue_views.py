@@ -17,6 +17,7 @@ from portal.accounts.access import can, signed_in_user
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.applications import (
+    document_queries,
     independence,
     queries,
     review_queries,
@@ -217,6 +218,8 @@ def _details(
         "comments": review_queries.comments(session, application.id),
         "trail": queries.trail(session, application.id),
         "checks": checks,
+        "documents": document_queries.documents_of(session, application),
+        "size_text": words.size_text,
         "is_held": application.is_held(now),
         "is_snoozed": application.is_snoozed(now),
         "is_decided": application.status in DECIDED,

@@ -123,7 +123,7 @@ def declare_conflict(application_id: UUID) -> ResponseReturnValue:
 def reopen(application_id: UUID) -> ResponseReturnValue:
     """Reverse a rejection that a person or a rule made."""
     with staff_access.reviewing(application_id) as (session, application):
-        service.reopen(session, application, reviewer=signed_in_user(), now=utc_now())
+        service.reopen(session, application, actor=signed_in_user(), now=utc_now())
     flashes.success(_("The application needs review again."))
     return _back_to(application_id)
 

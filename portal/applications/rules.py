@@ -16,14 +16,15 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 
 from portal.programs.definition import (
+    BY_HAND,
     Blocks,
     FormStep,
     Gate,
-    GateKind,
     Join,
     ProgramDefinition,
     Question,
     QuestionKind,
+    shown_keys,
     storable,
 )
 
@@ -193,6 +194,11 @@ def tidy(question: Question, values: Sequence[str]) -> Answer:
         values: What the form sent for it, in order.
     """
     cleaned = [one_line_end(value) for value in values]
+    if question.kind is QuestionKind.LINKS:
+        lines = "\n".join(cleaned).split("\n")
+        return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if question.kind is QuestionKind.FILE:
+        return [value for value in cleaned if value]
     if question.kind is QuestionKind.MULTIPLE_CHOICE:
         order = [choice.key for choice in question.choices]
         known = [key for key in order if key in cleaned]
@@ -216,17 +222,18 @@ def problem_with(question: Question, answer: Answer, join: Join) -> Problem | No
     texts = answer if isinstance(answer, list) else [answer]
     if not any(texts):
         return Problem.MISSING if question.required else None
-    if any(len(t) > _longest(question) for t in texts):
+    if _is_too_long(question, texts):
         return Problem.TOO_LONG
     if not all(storable(t) for t in texts):
         return Problem.UNREADABLE
     return next((p for t in texts if (p := _misfit(question, t, join))), None)
 
 
-def _longest(question: Question) -> int:
+def _is_too_long(question: Question, texts: Sequence[str]) -> bool:
     if question.choices:
-        return max(len(choice.key) for choice in question.choices)
-    return question.max_length
+        longest = max(len(choice.key) for choice in question.choices)
+        return any(len(text) > longest for text in texts)
+    return len("\n".join(texts)) > question.max_length
 
 
 def _misfit(question: Question, text: str, join: Join) -> Problem | None:
@@ -234,7 +241,7 @@ def _misfit(question: Question, text: str, join: Join) -> Problem | None:
     match question.kind:
         case QuestionKind.EMAIL:
             return None if is_email(text) else Problem.NOT_AN_EMAIL
-        case QuestionKind.URL:
+        case QuestionKind.URL | QuestionKind.LINKS:
             return None if _is_website(text) else Problem.NOT_A_WEBSITE
         case QuestionKind.NUMBER:
             return None if _WHOLE_NUMBER.fullmatch(text) else Problem.NOT_A_NUMBER
@@ -261,19 +268,41 @@ def _is_website(text: str) -> bool:
 
 
 def keepable(step: FormStep, answers: Mapping[str, Answer], join: Join) -> set[str]:
-    """Return the keys of the step's answers that a draft may keep, finished or not."""
+    """Return the keys of the step's answers that a draft may keep, finished or not.
+
+    Files are no part of it: they are kept when they are sent.
+    """
     return {
         q.key
-        for q in step.questions
+        for q in typed_questions(step)
         if q.key in answers and problem_with(q, answers[q.key], join) not in NEVER_KEPT
     }
+
+
+def typed_questions(step: FormStep) -> tuple[Question, ...]:
+    """Return the questions of a step that are answered in its form, without files."""
+    return tuple(
+        q for q in step.questions if q.kind is not QuestionKind.FILE and not q.retired
+    )
+
+
+def file_questions(step: FormStep) -> tuple[Question, ...]:
+    """Return the questions of a step that are answered with files."""
+    return tuple(
+        q for q in step.questions if q.kind is QuestionKind.FILE and not q.retired
+    )
 
 
 def unfinished(
     questions: Iterable[Question], answers: Mapping[str, Answer], join: Join
 ) -> dict[str, Problem]:
-    """Return what is wrong, by question key."""
-    found = {q.key: problem_with(q, answers.get(q.key, ""), join) for q in questions}
+    """Return what is wrong, by question key; what is not asked cannot be wrong."""
+    asked = shown_keys(join.questions, answers)
+    found = {
+        q.key: problem_with(q, answers.get(q.key, ""), join)
+        for q in questions
+        if q.key in asked
+    }
     return {key: problem for key, problem in found.items() if problem}
 
 
@@ -289,7 +318,7 @@ def confirmed_by_reviewer(definition: ProgramDefinition) -> tuple[Gate, ...]:
     return tuple(
         gate
         for gate in definition.gates
-        if gate.kind is GateKind.CONFIRMATION and Blocks.JOIN in gate.blocks
+        if gate.kind in BY_HAND and Blocks.JOIN in gate.blocks
     )
 
 

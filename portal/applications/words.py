@@ -1,16 +1,17 @@
 """What is said about an answer that is wrong, and how answers are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from flask_babel import get_locale, gettext
+from flask_babel import format_decimal, get_locale, gettext, ngettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from portal.applications import rules
 from portal.applications.independence import ConflictKind
 from portal.applications.rules import Answer, Problem, RejectionReason
-from portal.programs.definition import Question, QuestionKind
+from portal.kit.uploads import Refusal, shown_name
+from portal.programs.definition import Join, Question, QuestionKind
 
 _MISSING: Mapping[QuestionKind, LazyString] = MappingProxyType(
     {
@@ -18,6 +19,8 @@ _MISSING: Mapping[QuestionKind, LazyString] = MappingProxyType(
         QuestionKind.LONG_TEXT: _("Answer the question: %(question)s"),
         QuestionKind.EMAIL: _("Enter an e-mail address, such as name@example.com."),
         QuestionKind.URL: _("Enter your website address, like https://example.com."),
+        QuestionKind.LINKS: _("Enter one address or more, like https://example.com."),
+        QuestionKind.FILE: _("Add a file: %(question)s"),
         QuestionKind.COUNTRY: _("Choose a country."),
         QuestionKind.NUMBER: _("Enter a whole number, such as 12."),
         QuestionKind.CHOICE: _("Choose one answer: %(question)s"),
@@ -78,6 +81,31 @@ OBSTACLES: Mapping[str, LazyString] = MappingProxyType(
 """Why an application is not approved together with others."""
 
 
+_FILES: Mapping[Refusal, LazyString] = MappingProxyType(
+    {
+        Refusal.EMPTY: _("The file is empty. Choose another one."),
+        Refusal.TOO_LARGE: _("The file is larger than 10 MB. Make it smaller."),
+        Refusal.OTHER_KIND: _("Send a PDF, or a picture as PNG, JPEG or WebP."),
+        Refusal.WRONG_ENDING: _(
+            "The name says another kind of file than it is. Save it anew as PDF, PNG, "
+            "JPEG or WebP."
+        ),
+        Refusal.DAMAGED: _("The file cannot be read. Save it anew and try again."),
+        Refusal.TOO_MANY_PIXELS: _("The picture is too large. Make it smaller."),
+        Refusal.TOO_MANY_PAGES: _("The PDF has too many pages. Send at most 300."),
+        Refusal.TOO_COMPLEX: _(
+            "The file is too complex to look into. Print it to a new PDF, or send a "
+            "picture."
+        ),
+        Refusal.LOCKED: _("The PDF has a password. Send one without."),
+        Refusal.ACTING: _(
+            "The PDF contains a script, another file or a form that sends something. "
+            "Print it to a new PDF and send that."
+        ),
+    }
+)
+
+
 def problem_text(problem: Problem, question: Question) -> str:
     """Return what to do about a wrong answer."""
     if problem is Problem.MISSING:
@@ -87,6 +115,18 @@ def problem_text(problem: Problem, question: Question) -> str:
         limit = question.max_length
         return str(gettext("Write at most %(number)s characters.", number=limit))
     return str(_WORDS[problem])
+
+
+def refusal_text(why: Refusal, name: str) -> str:
+    """Return what to do about a file that is not taken."""
+    ending = name.rpartition(".")[2] if "." in name else ""
+    shown = shown_name(name, ending).rstrip(".")
+    return str(gettext("%(name)s: %(remedy)s", name=shown, remedy=_FILES[why]))
+
+
+def in_reader_language(join: Join) -> Join:
+    """Return a form in the reader's language, as far as it is translated."""
+    return join.worded(str(get_locale()))
 
 
 def country_name(code: str) -> str:
@@ -105,4 +145,20 @@ def shown_answer(question: Question, answer: Answer) -> str:
     """Return an answer as people read it; empty while there is none."""
     if question.kind is QuestionKind.COUNTRY and isinstance(answer, str):
         return country_name(answer) if answer else ""
+    if question.kind is QuestionKind.FILE:
+        count = len(answer)
+        return ngettext("%(num)d file", "%(num)d files", count) if count else ""
     return ", ".join(rules.labels_of(question, answer))
+
+
+def shown_choices(question: Question, keys: Sequence[str]) -> str:
+    """Return some answers of a question as people read them."""
+    if question.kind is QuestionKind.COUNTRY:
+        return ", ".join(country_name(key) for key in keys)
+    return ", ".join(rules.labels_of(question, list(keys)))
+
+
+def size_text(size: int) -> str:
+    """Return the size of a file, in kilobytes, rounded up."""
+    kilobytes = -(-size // 1_000)
+    return str(gettext("%(number)s kB", number=format_decimal(kilobytes)))

@@ -14,6 +14,7 @@ PREFIXES = {
     "commission": "com",
     "enrollment": "enr",
     "fee": "fee",
+    "invitation": "inv",
     "link": "lnk",
     "partner": "prt",
     "payout": "pay",

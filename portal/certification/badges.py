@@ -152,14 +152,7 @@ def _credential(certificate: Certificate, settings: Settings) -> Json:
         },
         "credentialSubject": {
             "type": ["AchievementSubject"],
-            "identifier": [
-                {
-                    "type": "IdentityObject",
-                    "hashed": False,
-                    "identityHash": certificate.holder_name,
-                    "identityType": "name",
-                }
-            ],
+            "identifier": [_identity(certificate)],
             "licenseNumber": certificate.number,
             "achievement": {
                 "id": f"urn:uuid:{exam.id}",
@@ -170,6 +163,21 @@ def _credential(certificate: Certificate, settings: Settings) -> Json:
                 "criteria": {"narrative": f"Passed an exam: {exam.summary}"},
             },
         },
+    }
+
+
+def _identity(certificate: Certificate) -> Json:
+    """Return who holds the badge: the name, or only a hash by which to check one."""
+    identity = {"type": "IdentityObject", "identityType": "name"}
+    if not certificate.hides_holder:
+        return {**identity, "hashed": False, "identityHash": certificate.holder_name}
+    salt = certificate.id.hex
+    told = hashlib.sha256(f"{certificate.holder_name}{salt}".encode()).hexdigest()
+    return {
+        **identity,
+        "hashed": True,
+        "identityHash": f"sha256${told}",
+        "salt": salt,
     }
 
 

@@ -5,6 +5,7 @@ import click
 from flask.cli import AppGroup
 
 from portal.certification import bank, imports, queries
+from portal.certification.courses import files
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
@@ -27,9 +28,51 @@ def install(file: Path | None) -> None:
         raise click.ClickException(str(error)) from error
     with transaction(db.session()) as session:
         for one in banks:
-            bank.install(session, one)
+            exam = bank.install(session, one)
+            if not file:
+                files.install_shipped(session, exam, now=utc_now())
     for one in banks:
         click.echo(f"{one.key}: {len(one.questions)} questions")
+
+
+@group.group("courses")
+def courses() -> None:
+    """Courses and their lessons."""
+
+
+@courses.command("import")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--exam", "key", required=True, help="Key of the exam.")
+@click.option("--publish", is_flag=True, help="Let readers see it at once.")
+@click.option("--note", default="", help="What is new, for those who read it before.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen.")
+def import_course(
+    path: Path, key: str, note: str, *, publish: bool, dry_run: bool
+) -> None:
+    """Bring the lessons in PATH, a Markdown file or a folder, into a course.
+
+    All of them come in, or none. A lesson that is there already gets the text as its
+    draft.
+    """
+    found = files.read_path(path)
+    for problem in found.problems:
+        click.echo(str(problem), err=True)
+    if found.problems:
+        raise click.ClickException("nothing was brought in.")
+    try:
+        with transaction(db.session()) as session:
+            exam = queries.by_key(session, key)
+            trial = session.begin_nested()
+            taken = files.take_in(
+                session, exam, found, publish=publish, note=note, now=utc_now()
+            )
+            if dry_run:
+                trial.rollback()
+    except DomainError as error:
+        raise click.ClickException(str(error)) from error
+    counts = f"{taken.new} new, {taken.changed} changed, {taken.known} known already"
+    told = f"{counts}, {taken.published} published"
+    click.echo(f"{told}; nothing was written." if dry_run else f"{told}.")
 
 
 @group.command("import")

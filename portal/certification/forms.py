@@ -1,14 +1,26 @@
 from flask_babel import lazy_gettext as _
 from wtforms import (
+    BooleanField,
     EmailField,
     FileField,
     Form,
+    HiddenField,
+    IntegerField,
     RadioField,
     StringField,
     TextAreaField,
+    URLField,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    Regexp,
+)
 
+from portal.certification.courses import content
 from portal.web.forms import choices
 
 
@@ -28,7 +40,7 @@ class CheckForm(Form):
     number = StringField(
         _("Certificate number"),
         [
-            InputRequired(_("Enter the number, like 7KQ2-M3XA-P9TR-WZ4C.")),
+            InputRequired(_("Enter the number, such as 7KQ2-M3XA-P9TR-…")),
             Length(max=40),
         ],
     )
@@ -79,4 +91,84 @@ class ExtraTimeForm(Form):
                 ("0", _("None any more")),
             ]
         ),
+    )
+
+
+def _unix(text: str | None) -> str:
+    """Return what a browser sent with line breaks as they are stored."""
+    return (text or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+class LessonForm(Form):
+    """The draft of a lesson."""
+
+    title = StringField(
+        _("Title"),
+        [DataRequired(_("Enter a title.")), Length(max=content.LONGEST_TITLE)],
+        filters=[_unix],
+    )
+    key = StringField(
+        _("Name in the address"),
+        [
+            Optional(),
+            Regexp(
+                content.KEY_PATTERN,
+                message=_("Use small letters, digits and hyphens, 60 at most."),
+            ),
+        ],
+        description=_("Made from the title when you leave it empty. Cannot change."),
+    )
+    topic = StringField(
+        _("Topic"),
+        [DataRequired(_("Enter a topic.")), Length(max=content.LONGEST_TOPIC)],
+        filters=[_unix],
+        description=_(
+            "Written like a topic of the exam's questions, it is recommended to those "
+            "who answered them wrongly."
+        ),
+    )
+    minutes = IntegerField(
+        _("Minutes"),
+        [
+            InputRequired(_("Enter how many minutes reading takes.")),
+            NumberRange(
+                1,
+                content.MOST_MINUTES,
+                _("Enter a number of minutes from %(min)s to %(max)s."),
+            ),
+        ],
+    )
+    video_url = URLField(
+        _("Address of a video"),
+        [
+            Optional(),
+            Length(max=content.LONGEST_ADDRESS),
+            Regexp(
+                r"^https://\S+$", message=_("Enter an address that begins https://.")
+            ),
+        ],
+        filters=[_unix],
+        description=_("Shown as a link. The portal loads nothing from elsewhere."),
+    )
+    text = TextAreaField(
+        _("Text"),
+        [DataRequired(_("Write the lesson.")), Length(max=content.LONGEST_TEXT)],
+        filters=[_unix],
+        render_kw={"rows": 16},
+        description=_("Markdown: headings, lists, emphasis, links. No HTML."),
+    )
+    revision = HiddenField()
+
+
+class PublishForm(Form):
+    """What is new in a version of a lesson."""
+
+    note = StringField(
+        _("What is new"),
+        [Length(max=300)],
+        description=_("Those who read the lesson before see this."),
+    )
+    read_again = BooleanField(
+        _("It must be read again"),
+        description=_("Leave it empty for small corrections."),
     )

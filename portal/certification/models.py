@@ -261,6 +261,8 @@ class AttemptQuestion(Base):
     answer: Mapped[list[Any]] = mapped_column(default=list)
     """Keys of the chosen options, in their order, or the text typed; empty while
     unanswered."""
+    version: Mapped[int] = mapped_column(default=0)
+    """Counts the saved answers, so that two windows do not overwrite each other."""
     answered_at: Mapped[datetime | None]
     is_right: Mapped[bool | None]
     """As graded; none before that."""
@@ -287,6 +289,8 @@ class Certificate(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     partner_id: Mapped[UUID] = mapped_column(ForeignKey("partners.id"), index=True)
     holder_name: Mapped[str]
+    hides_holder: Mapped[bool] = mapped_column(default=False)
+    """Whether the public page and the public badge leave the name out."""
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

@@ -46,10 +46,15 @@ def ask() -> ResponseReturnValue:
 @bp.get("/<number>")
 @public
 def verify(number: str) -> ResponseReturnValue:
-    """Say what a certificate is worth. An unknown number looks like any other."""
+    """Say what a certificate is worth. An unknown number looks like any other.
+
+    The page has the same parts for every number, and one query is made for each; the
+    layer below says that nobody keeps a copy, so that a revocation shows at once.
+    """
+    number = number.upper()[:_LONGEST_NUMBER]
     return render_template(
         "certification/public/certificate.html",
-        certificate=queries.certificate_by_number(db.session(), number.upper()),
+        certificate=queries.certificate_by_number(db.session(), number),
         number=number,
         now=utc_now(),
         form=CheckForm(),

@@ -194,18 +194,21 @@ def revoked(session: Session) -> Sequence[Certificate]:
 
 
 def certificate_of_partner(
-    session: Session, certificate_id: UUID, partner_id: UUID
+    session: Session, certificate_id: UUID, partner_id: UUID, *, lock: bool = False
 ) -> Certificate:
     """Return one certificate of a partner's people.
 
     Raises:
         NotFound: There is none, or it is another partner's.
     """
-    certificate = session.scalar(
+    query = (
         select(Certificate)
         .where(Certificate.id == certificate_id, Certificate.partner_id == partner_id)
         .options(joinedload(Certificate.certification), joinedload(Certificate.partner))
     )
+    if lock:
+        query = query.with_for_update(of=Certificate)
+    certificate = session.scalar(query)
     if certificate is None:
         raise NotFound(_("There is no such certificate."))
     return certificate

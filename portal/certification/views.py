@@ -1,5 +1,6 @@
 """Exams as the partner's people take them."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from flask import (
@@ -16,18 +17,23 @@ from flask_babel import gettext as _
 
 from portal.accounts.access import requires, signed_in_user
 from portal.accounts.permissions import Permission
-from portal.certification import answers, badges, queries, service
-from portal.certification.documents import render
+from portal.certification import answers, demands, queries, service, team_queries
+from portal.certification.badges import linkedin_url
+from portal.certification.cards import cards_of
+from portal.certification.courses import queries as courses
+from portal.certification.courses.rules import to_study
+from portal.certification.documents import CALENDAR_TYPE, next_attempt
 from portal.certification.models import Attempt, AttemptStatus
-from portal.certification.rules import renewable_from
+from portal.certification.team_words import member_text, team_text
 from portal.config import Settings
 from portal.enrollments import queries as enrollments
+from portal.enrollments.steps import UNLOCKS
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import Invalid, NotFound
 from portal.partners.access import current_partner_id
-from portal.programs.definition import Gate
+from portal.programs.sentences import team_sentences
 from portal.web.downloads import download
 
 bp = Blueprint("certification", __name__, url_prefix="/app/certifications")
@@ -39,31 +45,20 @@ def index() -> ResponseReturnValue:
     """Show the exams that the partner's programs demand, and how each stands."""
     now, user = utc_now(), signed_in_user()
     session, partner_id = db.session(), current_partner_id()
-    gates = _demanded(partner_id)
-    exams = queries.by_keys(session, list(gates))
-    attempts = queries.attempts_of(session, user.id)
-    cards = [
-        {
-            "exam": exam,
-            "programs": gates[exam.key],
-            "open": next(
-                (
-                    a
-                    for a in attempts
-                    if a.certification_id == exam.id
-                    and a.status is AttemptStatus.IN_PROGRESS
-                ),
-                None,
-            ),
-            "last": next((a for a in attempts if a.certification_id == exam.id), None),
-        }
-        for exam in exams
+    gates = [
+        gate
+        for one in enrollments.of_partner(session, partner_id)
+        for gate in one.version.definition.gates
     ]
     return render_template(
         "certification/index.html",
-        cards=cards,
+        cards=cards_of(session, user.id, partner_id, now=now),
+        teams=team_queries.team_standings(session, partner_id, gates, now=now),
+        team_text=team_text,
+        team_sentences=team_sentences,
+        member_text=member_text,
         certificates=queries.certificates_of_partner(session, partner_id),
-        user=user,
+        unlocks=UNLOCKS,
         now=now,
     )
 
@@ -73,7 +68,7 @@ def index() -> ResponseReturnValue:
 def rules(key: str) -> ResponseReturnValue:
     """Say what the exam asks, before the clock starts."""
     session, user, now = db.session(), signed_in_user(), utc_now()
-    _require_demanded(key)
+    demands.require(session, current_partner_id(), key)
     exam = queries.by_key(session, key)
     running = queries.open_attempt(session, exam.id, user.id)
     if running is not None:
@@ -81,6 +76,7 @@ def rules(key: str) -> ResponseReturnValue:
     return render_template(
         "certification/rules.html",
         exam=exam,
+        course=courses.progress_of(session, [exam.id], user.id)[exam.id],
         earliest=service.earliest_start(session, exam, user.id, now=now),
         renewable=service.renewal_start(session, exam, user.id, now=now),
         extra_percent=queries.extra_percent(session, user.id),
@@ -93,7 +89,7 @@ def rules(key: str) -> ResponseReturnValue:
 def start(key: str) -> ResponseReturnValue:
     """Start the clock, or go on with the attempt that is open."""
     partner_id = current_partner_id()
-    _require_demanded(key)
+    demands.require(db.session(), partner_id, key)
     user = signed_in_user()
     try:
         with transaction(db.session()) as session:
@@ -123,13 +119,16 @@ def question(attempt_id: UUID, position: int) -> ResponseReturnValue:
 def answer(attempt_id: UUID, position: int) -> ResponseReturnValue:
     """Save the answer, then show the next question or the overview."""
     try:
-        is_last = _keep(attempt_id, position)
+        kept = _keep(attempt_id, position)
     except service.TimeIsOver:
         return _submit(attempt_id)
+    except service.AnsweredElsewhere as error:
+        attempt = queries.attempt_of(db.session(), attempt_id, signed_in_user().id)
+        return _ask(attempt, position, elsewhere=error.message)
     except Invalid as error:
         attempt = queries.attempt_of(db.session(), attempt_id, signed_in_user().id)
         return _ask(attempt, position, error=error.message)
-    if is_last or "overview" in request.form:
+    if kept.is_last or "overview" in request.form:
         return redirect(url_for(".overview", attempt_id=attempt_id), code=303)
     following = url_for(".question", attempt_id=attempt_id, position=position + 1)
     return redirect(following, code=303)
@@ -143,10 +142,10 @@ def save(attempt_id: UUID, position: int) -> ResponseReturnValue:
     Scripts call it while somebody types, so that a lost connection loses nothing.
     """
     try:
-        _keep(attempt_id, position)
+        version = _keep(attempt_id, position).version
     except Invalid as error:
         return {"saved": False, "problem": error.message}, 422
-    return {"saved": True}
+    return {"saved": True, "version": version}
 
 
 @bp.get("/attempts/<pid(att):attempt_id>/overview")
@@ -176,6 +175,8 @@ def result(attempt_id: UUID) -> ResponseReturnValue:
     attempt = queries.attempt_of(session, attempt_id, user.id)
     if attempt.status is AttemptStatus.IN_PROGRESS:
         return redirect(url_for(".overview", attempt_id=attempt_id))
+    exam = attempt.certification
+    course = courses.progress_of(session, [exam.id], user.id)[exam.id]
     certificate = next(
         (
             c
@@ -188,49 +189,32 @@ def result(attempt_id: UUID) -> ResponseReturnValue:
         "certification/result.html",
         attempt=attempt,
         certificate=certificate,
+        linkedin=linkedin_url(certificate, _settings()) if certificate else None,
         earliest=service.earliest_start(
             session, attempt.certification, user.id, now=now
         ),
+        demands=demands.of_partner(session, attempt.partner_id).get(exam.key, []),
+        unlocks=UNLOCKS,
+        study=to_study(course.lines, attempt.score_by_topic),
+        has_course=bool(course.total),
         now=now,
     )
 
 
-@bp.get("/certificates/<pid(cer):certificate_id>")
+@bp.get("/attempts/<pid(att):attempt_id>/retry.ics")
 @requires(Permission.CERTIFICATION_TAKE)
-def certificate(certificate_id: UUID) -> ResponseReturnValue:
-    """Show one certificate of the team, with its files."""
-    found = queries.certificate_of_partner(
-        db.session(), certificate_id, current_partner_id()
+def retry_reminder(attempt_id: UUID) -> ResponseReturnValue:
+    """Give the moment of the next attempt as a calendar file."""
+    session, user, now = db.session(), signed_in_user(), utc_now()
+    attempt = queries.attempt_of(session, attempt_id, user.id)
+    exam = attempt.certification
+    earliest = service.earliest_start(session, exam, user.id, now=now)
+    if attempt.status is not AttemptStatus.FAILED or earliest <= now:
+        raise NotFound(_("There is no date to wait for."))
+    content = next_attempt(
+        exam, earliest, url_for(".rules", key=exam.key, _external=True), now=now
     )
-    settings = _settings()
-    return render_template(
-        "certification/certificate.html",
-        certificate=found,
-        address=badges.verify_url(found.number, settings),
-        linkedin=badges.linkedin_url(found, settings),
-        has_badges=bool(settings.badge_keys),
-        is_holder=found.user_id == signed_in_user().id,
-        renewable=renewable_from(found.expires_at, found.certification.renewal_days),
-        now=utc_now(),
-    )
-
-
-@bp.get("/certificates/<pid(cer):certificate_id>.pdf")
-@requires(Permission.CERTIFICATION_TAKE)
-def paper(certificate_id: UUID) -> ResponseReturnValue:
-    """Give a certificate of the team as a PDF; a revoked one is not given out."""
-    found = queries.certificate_of_partner(
-        db.session(), certificate_id, current_partner_id()
-    )
-    if found.revoked_at is not None:
-        raise NotFound(_("This certificate was revoked."))
-    settings = _settings()
-    address = badges.verify_url(found.number, settings)
-    return download(
-        render(found, settings.org_name, address),
-        filename=f"{found.number}.pdf",
-        mimetype="application/pdf",
-    )
+    return download(content, filename=f"{exam.key}.ics", mimetype=CALENDAR_TYPE)
 
 
 def _settings() -> Settings:
@@ -238,19 +222,34 @@ def _settings() -> Settings:
     return settings
 
 
-def _keep(attempt_id: UUID, position: int) -> bool:
-    """Save the answer in the form; tell whether it was to the last question."""
+class _Kept(NamedTuple):
+    """What was saved: whether it was the last question, and how often it was saved."""
+
+    is_last: bool
+    version: int
+
+
+def _keep(attempt_id: UUID, position: int) -> _Kept:
+    """Save the answer in the form."""
+    version = request.form.get("version", "")
     with transaction(db.session()) as session:
         attempt = queries.attempt_of(
             session, attempt_id, signed_in_user().id, lock=True
         )
         asked = attempt.asked_at(position)
-        given = answers.given(asked, answers.typed(asked, request.form))
-        service.answer(attempt, position, given, now=utc_now())
-        return position >= len(attempt.questions)
+        service.answer(
+            attempt,
+            position,
+            answers.given(asked, answers.typed(asked, request.form)),
+            version=int(version) if version.isascii() and version.isdigit() else None,
+            now=utc_now(),
+        )
+        return _Kept(position >= len(attempt.questions), asked.version)
 
 
-def _ask(attempt: Attempt, position: int, *, error: str = "") -> ResponseReturnValue:
+def _ask(
+    attempt: Attempt, position: int, *, error: str = "", elsewhere: str = ""
+) -> ResponseReturnValue:
     if attempt.status is not AttemptStatus.IN_PROGRESS:
         return redirect(url_for(".result", attempt_id=attempt.id))
     asked = attempt.asked_at(position)
@@ -261,8 +260,11 @@ def _ask(attempt: Attempt, position: int, *, error: str = "") -> ResponseReturnV
         asked=asked,
         shown=shown,
         error=error,
+        elsewhere=elsewhere,
         now=utc_now(),
     )
+    if elsewhere:
+        return page, 409
     return (page, 422) if error else page
 
 
@@ -276,23 +278,3 @@ def _submit(attempt_id: UUID) -> ResponseReturnValue:
             if now >= attempt.deadline_at:
                 flash(_("The time is over. What you had saved counts."), "info")
     return redirect(url_for(".result", attempt_id=attempt_id), code=303)
-
-
-def _demanded(partner_id: UUID) -> dict[str, list[str]]:
-    """Return the exams that the partner's programs demand, with the programs."""
-    found: dict[str, list[str]] = {}
-    for enrollment in enrollments.of_partner(db.session(), partner_id):
-        definition = enrollment.version.definition
-        for key in map(_exam_of, definition.gates):
-            if key is not None:
-                found.setdefault(key, []).append(definition.name)
-    return found
-
-
-def _exam_of(gate: Gate) -> str | None:
-    return gate.certification
-
-
-def _require_demanded(key: str) -> None:
-    if key not in _demanded(current_partner_id()):
-        raise NotFound(_("None of your programs asks for this certification."))

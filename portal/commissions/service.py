@@ -18,6 +18,7 @@ from portal.commissions.models import Commission, CommissionKind
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import History
+from portal.kit.db import copy_in
 from portal.kit.ids import new_id
 from portal.programs import queries as programs
 from portal.programs.definition import ProgramDefinition
@@ -73,7 +74,11 @@ def recompute_all(
     """
     members = enrollments.locked(session, enrollment_ids)
     facts = _Facts.read(session, members)
-    results = {member.id: _recompute(session, member, facts, now) for member in members}
+    added: list[dict[str, Any]] = []
+    results = {
+        member.id: _recompute(session, member, facts, now, added) for member in members
+    }
+    copy_in(session, Commission, added)
     session.flush()  # The next recompute or close in this transaction reads the lines.
     return results
 
@@ -118,7 +123,11 @@ class _Facts:
 
 
 def _recompute(
-    session: Session, enrollment: Enrollment, facts: _Facts, now: datetime
+    session: Session,
+    enrollment: Enrollment,
+    facts: _Facts,
+    now: datetime,
+    added: list[dict[str, Any]],
 ) -> Recomputed:
     key = enrollment.id
     events, inputs = facts.events[key], facts.inputs[key]
@@ -142,6 +151,7 @@ def _recompute(
         {version.number: version.id for version in versions},
         {line.sale_id for line in lines},
         now,
+        added,
     )
     for line in lines:
         settlement.settle(line, kept.pop(line.key, []))
@@ -243,6 +253,9 @@ class _Settlement:
     versions: dict[int, UUID]
     credited: set[UUID]
     now: datetime
+    added: list[dict[str, Any]]
+    """The rows of lines that are new: a first recompute has many, so all of them are
+    written at once."""
     result: Recomputed = field(default_factory=Recomputed)
 
     def settle(self, line: RatedLine | None, rows: Sequence[Commission]) -> None:
@@ -253,6 +266,9 @@ class _Settlement:
             self._adjust(line, frozen, unfrozen)
         elif line is None:
             self._remove(unfrozen)
+        elif unfrozen is None:
+            self.added.append({**self._owner(), **self._values(line)})
+            self.result.added += 1
         else:
             self._write(unfrozen, self._values(line))
 
@@ -327,13 +343,7 @@ class _Settlement:
 
     def _write(self, row: Commission | None, values: dict[str, Any]) -> Commission:
         if row is None:
-            row = Commission(
-                id=new_id(),
-                enrollment_id=self.enrollment.id,
-                partner_id=self.enrollment.partner_id,
-                program_id=self.enrollment.program_id,
-                **values,
-            )
+            row = Commission(**self._owner(), **values)
             self.session.add(row)
             self.result.added += 1
             return row
@@ -344,6 +354,14 @@ class _Settlement:
             setattr(row, name, value)
         self.result.changed += bool(changed)
         return row
+
+    def _owner(self) -> dict[str, Any]:
+        return {
+            "id": new_id(),
+            "enrollment_id": self.enrollment.id,
+            "partner_id": self.enrollment.partner_id,
+            "program_id": self.enrollment.program_id,
+        }
 
     def _remove(self, row: Commission | None) -> None:
         if row is not None:

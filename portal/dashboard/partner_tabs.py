@@ -18,6 +18,7 @@ from portal.applications.words import country_name
 from portal.attribution.rules import sentence_of
 from portal.audit.words import action_in_words, details_in_words, subject_text
 from portal.certification import queries as certification
+from portal.certification.team_words import team_texts
 from portal.commissions import queries as commissions
 from portal.commissions import wording
 from portal.commissions.labels import KIND_LABELS, LOSS_LABELS, STATE_LABELS
@@ -34,7 +35,8 @@ from portal.fees import queries as fees
 from portal.kit.money import Money
 from portal.partners import queries as people
 from portal.partners.models import Partner
-from portal.programs.definition import GateKind
+from portal.programs.definition import BY_HAND
+from portal.programs.sentences import team_phrase
 from portal.statements import queries as statements
 from portal.tiers import wording as tier_words
 from portal.web.formats import datetime_text
@@ -132,7 +134,7 @@ GATE_FORMS: Mapping[str, type[ConfirmForm | WithdrawForm]] = MappingProxyType(
 def gate_verb(enrollment: Enrollment, status: GateStatus) -> str | None:
     """Return what can be done about a requirement, if staff check it."""
     has_ended = enrollment.status is EnrollmentStatus.TERMINATED
-    if status.gate.kind is not GateKind.CONFIRMATION or has_ended:
+    if status.gate.kind not in BY_HAND or has_ended:
         return None
     return "withdraw" if status.is_met else "confirm"
 
@@ -181,6 +183,8 @@ def _overview(session: Session, partner: Partner, now: datetime) -> Context:
         "verbs_for": verbs_for,
         "dialog_form": lambda dialog: ReasonForm(prefix=f"{dialog}-"),
         "gate_form": lambda dialog, verb: GATE_FORMS[verb](prefix=f"{dialog}-"),
+        "team_texts": {key: team_texts(one.teams) for key, one in standings.items()},
+        "team_phrase": team_phrase,
         "gate_verb": gate_verb,
         "gate_dialog": gate_dialog,
     }

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.access import can, requires, signed_in_user
 from portal.accounts.permissions import Permission
+from portal.certification.team_words import team_texts
 from portal.commissions import queries as commissions
 from portal.commissions import wording
 from portal.commissions.labels import CUSTOMER_LABELS
@@ -61,12 +62,15 @@ def home() -> ResponseReturnValue:
     )
     sees_money = can(Permission.EARNINGS_READ)
     charts = _charts(session, partner_id, now, zone) if sees_money else []
+    next_tiers = _next_tiers(session, partner_id, now) if sees_money else []
     return render_template(
         "dashboard/home.html",
         greeting=_greeting(now),
         banner=_banner(
             session,
             standings,
+            next_tiers,
+            now,
             has_link=link is not None,
             has_customers=bool(customers.items),
         ),
@@ -76,11 +80,11 @@ def home() -> ResponseReturnValue:
         purses=_purses(session, standings, now, zone) if sees_money else [],
         charts=charts,
         checklists=[
-            (one, checklist_items(one.enrollment, one.statuses))
+            (one, checklist_items(one.enrollment, one.statuses, team_texts(one.teams)))
             for one in standings
             if one.is_incomplete
         ],
-        tiers=_next_tiers(session, partner_id, now) if sees_money else [],
+        tiers=next_tiers,
         customers=customers.items,
         customer_states=CUSTOMER_LABELS,
         words=wording,
@@ -152,6 +156,8 @@ def _first_link_for(
 def _banner(
     session: Session,
     standings: Sequence[Standing],
+    next_tiers: Sequence[tiers.TierView],
+    now: datetime,
     *,
     has_link: bool,
     has_customers: bool,
@@ -170,8 +176,11 @@ def _banner(
         latest = statements.latest_of_partner(session, partner_id)
     return (
         banners.stopped(standings)
+        or banners.ended(standings)
         or banners.unpaid_fee(standings, past_due, can)
         or banners.gate_to_meet(standings, can)
+        or banners.ends_soon(standings, can, now)
+        or banners.falls_soon(next_tiers, now)
         or (
             banners.statement_ready(latest.statement, tuple(documents.FORMATS))
             if latest

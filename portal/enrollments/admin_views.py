@@ -27,6 +27,7 @@ from portal.kit.ids import parse_public_id
 from portal.programs import queries as programs
 from portal.programs.definition import Blocks
 from portal.programs.models import ProgramVersion
+from portal.programs.sentences import team_phrase
 from portal.web.csv_safe import Cell, csv_lines
 from portal.web.downloads import csv_download
 from portal.web.forms import blame
@@ -141,6 +142,7 @@ def record(enrollment_id: UUID) -> ResponseReturnValue:
         unlocks=UNLOCKS,
         sales=SALES,
         intervals=INTERVALS,
+        team_phrase=team_phrase,
         action_in_words=action_in_words,
         details_in_words=details_in_words,
         now=now,

@@ -15,7 +15,8 @@ from portal.kit.clock import utc_now
 from portal.kit.errors import DomainError
 from portal.kit.ids import parse_public_id
 from portal.partners import queries as partners
-from portal.programs.definition import Blocks
+from portal.programs.definition import Blocks, Gate
+from portal.programs.sentences import team_phrase
 
 _QUESTIONS = {
     Blocks.JOIN: "be in the program",
@@ -81,12 +82,17 @@ def _tell(enrollment: Enrollment, answer: Answer) -> None:
     click.echo(f"{enrollment.public_id}, at {moment:%Y-%m-%d %H:%M:%S %Z}")
     width = max(len(question) for question in _QUESTIONS.values())
     for blocks, question in _QUESTIONS.items():
-        gates = [f"{one.title} ({one.key})" for one in answer.in_the_way[blocks]]
+        gates = [_name_of(one) for one in answer.in_the_way[blocks]]
         if not answer.is_member:
             gates = ["not in the program yet"]
         verdict = "yes" if answer.may(blocks) else f"no: {', '.join(gates)}"
         click.echo(f"  {question:<{width}}  {verdict}")
     click.echo(f"  {_SALES[answer.sale]}")
+
+
+def _name_of(gate: Gate) -> str:
+    whose = f"; it takes {team_phrase(gate)}" if gate.team else ""
+    return f"{gate.title} ({gate.key}{whose})"
 
 
 def _as_json(enrollment: Enrollment, answer: Answer) -> dict[str, Any]:
@@ -104,6 +110,7 @@ def _as_json(enrollment: Enrollment, answer: Answer) -> dict[str, Any]:
                     "gate": one.key,
                     "title": one.title,
                     "sales_while_unmet": one.sales_while_unmet.value,
+                    "team": one.team.model_dump(mode="json") if one.team else None,
                 }
                 for one in answer.in_the_way[blocks]
             ]

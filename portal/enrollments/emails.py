@@ -17,6 +17,7 @@ _PATHS = {
     GateKind.CERTIFICATION: "/app/certifications",
     GateKind.FEE: "/app/billing",
     GateKind.TAX_FORM: "/app/tax",
+    GateKind.PAYOUT_ACCOUNT: "/app/payouts",
 }
 
 

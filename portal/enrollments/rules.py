@@ -70,6 +70,7 @@ class GateStatus:
         is_overdue: Whether that day is over.
         in_grace: Whether it is met only until `until`, because a payment failed.
         renews: Whether that end moves on by itself.
+        lost_at: When it stopped being met; none while it is met, and if it never was.
     """
 
     gate: Gate
@@ -79,6 +80,7 @@ class GateStatus:
     is_overdue: bool = False
     in_grace: bool = False
     renews: bool = False
+    lost_at: datetime | None = None
 
     @property
     def is_met(self) -> bool:
@@ -118,6 +120,8 @@ def effective_history(
 ) -> History:
     """Return the intervals that count: none of a gate that was first met too late.
 
+    One that was over when it began counts for nothing, either.
+
     Doing this again changes nothing.
 
     Args:
@@ -131,7 +135,11 @@ def effective_history(
         for gate in gates
         if not _counting(gate, history, joined_at=joined_at, zone=zone)
     }
-    return {key: found for key, found in history.items() if key not in shut}
+    return {
+        key: [one for one in found if not one.is_empty]
+        for key, found in history.items()
+        if key not in shut
+    }
 
 
 def _counting(
@@ -177,8 +185,9 @@ def status_of(
             renews=any(i.renews for i in current),
         )
     last_day = due_on(gate, joined_at=joined_at, zone=zone)
+    ended = [i.until for i in found if i.until is not None and i.until <= at]
     if last_day is None or any(i.since <= at for i in found):
-        return GateStatus(gate)
+        return GateStatus(gate, lost_at=max(ended, default=None))
     is_overdue = at >= day_start(last_day + timedelta(days=1), zone)
     return GateStatus(gate, due_on=last_day, is_overdue=is_overdue)
 

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal.fees.models import FeeInvoice
+from portal.fees.models import FeeInvoice, FeeSubscription
 from portal.mail import service as mail
 from portal.partners import queries as partners
 from portal.partners.models import Partner
@@ -35,10 +35,17 @@ def send_failed(
     )
 
 
+def send_paid_twice(
+    session: Session, partner: Partner, subscription: FeeSubscription, *, now: datetime
+) -> None:
+    """Say that the fee was paid twice, and that the second payment comes back."""
+    _send(session, partner, subscription, "fees/paid_twice", now=now)
+
+
 def _send(
     session: Session,
     partner: Partner,
-    invoice: FeeInvoice,
+    about: FeeInvoice | FeeSubscription,
     template: str,
     *,
     now: datetime,
@@ -54,8 +61,8 @@ def _send(
             context={
                 "name": owner.name,
                 "partner": partner.name,
-                "number": invoice.number,
-                "amount": format_money(invoice.amount, owner.locale),
+                "number": about.number if isinstance(about, FeeInvoice) else "",
+                "amount": format_money(about.amount, owner.locale),
                 "path": "/app/billing",
                 **more,
             },

@@ -39,7 +39,7 @@ TRANSITIONS: Mapping[FeeStatus, frozenset[FeeStatus]] = MappingProxyType(
         _S.PAST_DUE: frozenset({_S.ACTIVE, _S.CANCELED}),
         _S.CANCELED: frozenset(),
         # A checkout page can be paid in the moment in which it expires.
-        _S.EXPIRED: frozenset({_S.ACTIVE, _S.PAST_DUE, _S.CANCELED}),
+        _S.EXPIRED: frozenset({_S.PENDING, _S.ACTIVE, _S.PAST_DUE, _S.CANCELED}),
     }
 )
 """Every move a subscription can make; the moves themselves are Stripe's."""
@@ -52,7 +52,7 @@ class FeeTransition(Conflict):
 
 
 class FeeSubscription(Base):
-    """One subscription of an enrollment; at most one is live."""
+    """One subscription of an enrollment; at most one is live and no duplicate."""
 
     __tablename__ = "fee_subscriptions"
     __table_args__ = (
@@ -61,7 +61,10 @@ class FeeSubscription(Base):
             ONE_LIVE_SUBSCRIPTION,
             "enrollment_id",
             unique=True,
-            postgresql_where=text("status IN ('pending', 'active', 'past_due')"),
+            postgresql_where=text(
+                "status IN ('pending', 'active', 'past_due') "
+                "AND duplicate_of_id IS NULL"
+            ),
         ),
     )
 
@@ -83,6 +86,10 @@ class FeeSubscription(Base):
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    duplicate_of_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("fee_subscriptions.id")
+    )
+    """Which one already ran when this was paid too; this one is given back."""
 
     enrollment: Mapped[Enrollment] = relationship(lazy="raise")
 
@@ -143,6 +150,8 @@ class FeeInvoice(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     paid_minor: Mapped[int] = mapped_column(BigInteger)
     refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    taken_back_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """What the payer's bank took, in disputes that are open or lost."""
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
     created_at: Mapped[datetime]
@@ -163,6 +172,11 @@ class FeeInvoice(Base):
     def refunded(self) -> Money:
         """What was given back."""
         return Money(self.refunded_minor, self.currency)
+
+    @property
+    def taken_back(self) -> Money:
+        """What the payer's bank took back."""
+        return Money(self.taken_back_minor, self.currency)
 
     def mirror(self, status: str) -> None:
         """Take over Stripe's status."""

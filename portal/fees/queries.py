@@ -23,8 +23,30 @@ def live(
     query = select(FeeSubscription).where(
         FeeSubscription.enrollment_id == enrollment_id,
         FeeSubscription.status.in_(LIVE),
+        FeeSubscription.duplicate_of_id.is_(None),
     )
     return session.scalar(query.with_for_update() if lock else query)
+
+
+def governing(session: Session, enrollment_id: UUID) -> UUID | None:
+    """Return which subscription decides about the enrollment's gate.
+
+    The one that runs; if none does, the last one that ran. So a late event about an
+    earlier subscription changes nothing for the partner.
+    """
+    runs = FeeSubscription.status.in_((FeeStatus.ACTIVE, FeeStatus.PAST_DUE))
+    return session.scalar(
+        select(FeeSubscription.id)
+        .where(
+            FeeSubscription.enrollment_id == enrollment_id,
+            FeeSubscription.stripe_subscription_id.is_not(None),
+            FeeSubscription.duplicate_of_id.is_(None),
+        )
+        .order_by(
+            runs.desc(), FeeSubscription.created_at.desc(), FeeSubscription.id.desc()
+        )
+        .limit(1)
+    )
 
 
 def of_partner(session: Session, partner_id: UUID) -> Sequence[FeeSubscription]:

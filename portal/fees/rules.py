@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 FEE_MARK = "fee"
 """Value of the metadata key `gatehouse` on everything that belongs to an entry fee."""
@@ -29,10 +30,24 @@ _STATUS_OF_STRIPE = {
     "trialing": FeeStatus.ACTIVE,
     "active": FeeStatus.ACTIVE,
     "past_due": FeeStatus.PAST_DUE,
-    "unpaid": FeeStatus.CANCELED,
+    # Stripe has stopped trying, by a setting of the account; a payment revives it.
+    "unpaid": FeeStatus.PAST_DUE,
     "canceled": FeeStatus.CANCELED,
     "paused": FeeStatus.PAST_DUE,
 }
+
+
+_TAKES_MONEY = frozenset(
+    {
+        "needs_response",
+        "under_review",
+        "appeal_needs_response",
+        "appeal_under_review",
+        "lost",
+    }
+)
+"""States of a dispute in which the bank has the money. An inquiry (`warning_...`)
+takes none, one that was won gave it back, and one that was prevented is a refund."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +60,8 @@ class SubscriptionFacts:
     period_end: datetime
     cancel_at_period_end: bool
     ended_at: datetime | None
-    enrollment_id: str
+    enrollment_id: UUID | None
+    """Read from our own mark; none where somebody wrote something else there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +75,8 @@ class InvoiceFacts:
     amount_due: int
     amount_paid: int
     amount_refunded: int
+    amount_taken_back: int
+    """What the payer's bank took, in disputes that are open or lost."""
     period_start: datetime
     period_end: datetime
     paid_at: datetime | None
@@ -67,6 +85,21 @@ class InvoiceFacts:
     hosted_url: str
     payment_ids: tuple[str, ...]
     """Payment intents and charges that paid it."""
+
+    @property
+    def amount_gone(self) -> int:
+        """What was paid and is not with us any more."""
+        return min(self.amount_paid, self.amount_refunded + self.amount_taken_back)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was paid, and neither given nor taken back.
+
+        A part that was refunded is goodwill. A dispute of any part is none.
+        """
+        if self.paid_at is None or self.amount_taken_back > 0:
+            return False
+        return self.amount_paid == 0 or self.amount_refunded < self.amount_paid
 
 
 def _moment(seconds: int | None) -> datetime | None:
@@ -94,14 +127,23 @@ def read_subscription(stripe_object: dict[str, Any]) -> SubscriptionFacts:
         period_end=_at(end),
         cancel_at_period_end=bool(stripe_object["cancel_at_period_end"]),
         ended_at=_moment(stripe_object["ended_at"]),
-        enrollment_id=(stripe_object.get("metadata") or {}).get("enrollment", ""),
+        enrollment_id=_marked_enrollment(stripe_object.get("metadata") or {}),
     )
 
 
+def _marked_enrollment(metadata: dict[str, Any]) -> UUID | None:
+    try:
+        return UUID(metadata.get("enrollment", ""))
+    except ValueError:
+        return None
+
+
 def read_invoice(
-    stripe_object: dict[str, Any], charges: Sequence[dict[str, Any]]
+    stripe_object: dict[str, Any],
+    charges: Sequence[dict[str, Any]],
+    disputes: Sequence[dict[str, Any]] = (),
 ) -> InvoiceFacts:
-    """Read an invoice, with the charges that paid it."""
+    """Read an invoice, with the charges that paid it and the disputes about them."""
     lines = stripe_object["lines"]["data"]
     starts = [line["period"]["start"] for line in lines]
     ends = [line["period"]["end"] for line in lines]
@@ -117,6 +159,11 @@ def read_invoice(
         amount_due=stripe_object["amount_due"],
         amount_paid=stripe_object["amount_paid"],
         amount_refunded=sum(charge["amount_refunded"] for charge in charges),
+        amount_taken_back=sum(
+            dispute["amount"]
+            for dispute in disputes
+            if dispute["status"] in _TAKES_MONEY
+        ),
         period_start=_at(max(starts, default=stripe_object["period_start"])),
         period_end=_at(max(ends, default=stripe_object["period_end"])),
         paid_at=_moment(stripe_object["status_transitions"]["paid_at"]),
@@ -171,15 +218,10 @@ def plan_gate(
     """Return since and until when the payments hold the gate open.
 
     A paid period holds it to its end and through the grace days, in which a failed
-    renewal may still succeed. A payment that was refunded in full, and a subscription
-    that ended, hold nothing.
+    renewal may still succeed. A payment that was refunded in full or that the payer's
+    bank took back, and a subscription that ended, hold nothing.
     """
-    kept = [
-        invoice
-        for invoice in invoices
-        if invoice.paid_at is not None
-        and (invoice.amount_paid == 0 or invoice.amount_refunded < invoice.amount_paid)
-    ]
+    kept = [invoice for invoice in invoices if invoice.is_kept]
     if not kept or subscription.status in (FeeStatus.PENDING, FeeStatus.EXPIRED):
         return GatePlan(None, None)
     last = max(kept, key=lambda invoice: (invoice.period_end, invoice.id))

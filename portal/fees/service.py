@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from portal import jobs
 from portal.accounts.models import User
 from portal.audit import service as audit
 from portal.enrollments import queries as enrollments
@@ -17,12 +18,15 @@ from portal.fees import emails, queries, rules
 from portal.fees.models import ONE_LIVE_SUBSCRIPTION, FeeInvoice, FeeSubscription
 from portal.fees.rules import FeeStatus, InvoiceFacts, SubscriptionFacts
 from portal.kit.db import violates
-from portal.kit.errors import Conflict
+from portal.kit.errors import Conflict, NotFound
 from portal.kit.ids import new_id
 from portal.kit.money import Money
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.programs.definition import GateKind
+
+GIVE_BACK = "fees.give_back"
+"""The job that ends and refunds a fee that was paid twice."""
 
 
 class NoFee(Conflict):
@@ -91,7 +95,15 @@ def begin(
         if not violates(error, ONE_LIVE_SUBSCRIPTION):
             raise
         raise FeeRuns(_("Somebody else of your team is paying just now.")) from error
-    audit.record(session, "fee.begun", enrollment.id, actor=actor, at=now)
+    audit.record(
+        session,
+        "fee.begun",
+        enrollment.id,
+        actor=actor,
+        at=now,
+        amount_minor=subscription.amount_minor,
+        currency=subscription.currency,
+    )
     return subscription
 
 
@@ -138,10 +150,11 @@ def follow(
     Returns:
         The subscription, or none when it is not one of ours.
     """
-    subscription = _find(session, facts)
+    subscription = _find(session, facts) or _unexpected(session, facts, now=now)
     if subscription is None:
         return None
     enrollment = enrollments.get(session, subscription.enrollment_id, lock=True)
+    _make_room(session, enrollment, subscription, facts, now=now)
     subscription.stripe_subscription_id = facts.id
     subscription.stripe_customer_id = facts.customer_id
     subscription.current_period_end = facts.period_end
@@ -160,13 +173,15 @@ def follow(
         )
     for invoice in invoices:
         _follow_invoice(session, enrollment, subscription, invoice, now=now)
-    _follow_gate(session, enrollment, facts, invoices, now=now)
+    session.flush()
+    if queries.governing(session, enrollment.id) == subscription.id:
+        _follow_gate(session, enrollment, facts, invoices, now=now)
     return subscription
 
 
 def _find(session: Session, facts: SubscriptionFacts) -> FeeSubscription | None:
     known = queries.by_stripe_subscription(session, facts.id, lock=True)
-    if known is not None or not facts.enrollment_id:
+    if known is not None or facts.enrollment_id is None:
         return known
     # The return page and the webhooks race: the checkout's own event, which ties the
     # two ids together, may not have been acted on yet.
@@ -179,6 +194,81 @@ def _find(session: Session, facts: SubscriptionFacts) -> FeeSubscription | None:
         .order_by(FeeSubscription.created_at.desc())
         .limit(1)
         .with_for_update()
+    )
+
+
+def _unexpected(
+    session: Session, facts: SubscriptionFacts, *, now: datetime
+) -> FeeSubscription | None:
+    """Record a subscription that carries our mark and was begun on no page we know.
+
+    Two pages of one fee can both be paid: Stripe forgets after a day that it opened
+    the first. Left alone, such a subscription would charge the partner for ever.
+    """
+    if facts.enrollment_id is None:
+        return None
+    try:
+        enrollment = enrollments.get(session, facts.enrollment_id, lock=True)
+    except NotFound:
+        return None  # Another portal's, on the same account.
+    fee = enrollment.version.definition.fee
+    if fee is None:
+        return None
+    subscription = FeeSubscription(
+        id=new_id(),
+        enrollment_id=enrollment.id,
+        tier=enrollment.tier,
+        amount_minor=fee.minor_for(enrollment.tier),
+        currency=fee.currency,
+        interval=fee.interval,
+        status=FeeStatus.EXPIRED,
+        stripe_subscription_id=facts.id,
+        created_at=now,
+    )
+    session.add(subscription)
+    session.flush()
+    return subscription
+
+
+def _make_room(
+    session: Session,
+    enrollment: Enrollment,
+    subscription: FeeSubscription,
+    facts: SubscriptionFacts,
+    *,
+    now: datetime,
+) -> None:
+    """See to it that only one subscription runs, when another one is there already.
+
+    A page on which nobody paid yet makes room. Of two that are paid, the first one
+    that we heard of stays, and the other is given back.
+    """
+    if facts.status not in queries.LIVE or subscription.duplicate_of_id is not None:
+        return
+    other = queries.live(session, enrollment.id, lock=True)
+    if other is None or other.id == subscription.id:
+        return
+    if other.stripe_subscription_id is None:
+        other.move_to(FeeStatus.EXPIRED)
+        other.ended_at = now
+        session.flush()
+        return
+    subscription.duplicate_of_id = other.id
+    audit.record(
+        session,
+        "fee.paid_twice",
+        enrollment.id,
+        actor=None,
+        at=now,
+        kept=other.stripe_subscription_id,
+        given_back=facts.id,
+    )
+    emails.send_paid_twice(session, enrollment.partner, subscription, now=now)
+    jobs.defer(
+        session,
+        GIVE_BACK,
+        {"stripe_subscription_id": facts.id},
+        lock=f"{GIVE_BACK}:{facts.id}",
     )
 
 
@@ -204,6 +294,8 @@ def _follow_invoice(
         )
         session.add(invoice)
     newly_paid = facts.paid_at is not None and invoice.paid_at is None
+    newly_taken = facts.amount_taken_back > (invoice.taken_back_minor or 0)
+    newly_returned = facts.amount_taken_back < (invoice.taken_back_minor or 0)
     newly_failed = facts.status == "open" and facts.attempts > invoice.attempts
     invoice.mirror(facts.status)
     invoice.number = facts.number
@@ -211,6 +303,7 @@ def _follow_invoice(
     invoice.amount_minor = facts.amount_due
     invoice.paid_minor = facts.amount_paid
     invoice.refunded_minor = facts.amount_refunded
+    invoice.taken_back_minor = facts.amount_taken_back
     invoice.period_start = facts.period_start
     invoice.period_end = facts.period_end
     invoice.created_at = facts.created_at
@@ -219,7 +312,16 @@ def _follow_invoice(
     invoice.hosted_url = facts.hosted_url
     invoice.payment_ids = list(facts.payment_ids)
     session.flush()  # Booking below names the invoice's partner.
-    if newly_paid:
+    if newly_taken or newly_returned:
+        audit.record(
+            session,
+            "fee.disputed" if newly_taken else "fee.dispute_returned",
+            enrollment.id,
+            actor=None,
+            at=now,
+            invoice=facts.number or facts.id,
+        )
+    if newly_paid and subscription.duplicate_of_id is None:
         emails.send_paid(session, enrollment.partner, invoice, now=now)
     if newly_failed:
         emails.send_failed(
@@ -237,10 +339,11 @@ def _book(
 ) -> None:
     """Book what came in and what went back; each sum once."""
     movements = [(f"fee:{facts.id}", facts.amount_paid, facts.paid_at)]
-    if facts.amount_refunded:
-        booked = _refunds_booked(session, facts.id)
-        key = f"fee-refund:{facts.id}:{facts.amount_refunded}"
-        movements.append((key, booked - facts.amount_refunded, now))
+    # A refund can bounce and a dispute can be won: what is gone can come back, and go
+    # again. So the difference is booked, under a number and not under its sum.
+    booked, entries = _gone_booked(session, facts.id)
+    key = f"fee-refund:{facts.id}:{entries + 1}"
+    movements.append((key, booked - facts.amount_gone, now))
     for key, minor, occurred_at in movements:
         if minor == 0 or occurred_at is None:
             continue
@@ -268,15 +371,16 @@ def _book(
         )
 
 
-def _refunds_booked(session: Session, stripe_invoice_id: str) -> int:
-    """Return how much of an invoice's refunds is in the books already."""
+def _gone_booked(session: Session, stripe_invoice_id: str) -> tuple[int, int]:
+    """Return how much of an invoice left us by the books, and in how many entries."""
     entries = ledger.entries_with_prefix(session, f"fee-refund:{stripe_invoice_id}:")
-    return sum(
+    gone = sum(
         posting.amount_minor
         for entry in entries
         for posting in entry.postings
         if posting.account is LedgerAccount.ENTRY_FEE_CASH
     )
+    return gone, len(entries)
 
 
 def _follow_gate(
@@ -293,7 +397,9 @@ def _follow_gate(
             continue
         if plan.met_from is None or plan.met_until is None:
             gates.lose_gate(session, enrollment, gate.key, now=now, note="fee")
-        elif plan.met_until <= now and facts.status is FeeStatus.CANCELED:
+            continue
+        _shut_what_is_gone(session, enrollment, gate.key, plan.met_from, now=now)
+        if plan.met_until <= now and facts.status is FeeStatus.CANCELED:
             gates.lose_gate(
                 session, enrollment, gate.key, now=plan.met_until, note="fee ended"
             )
@@ -309,6 +415,27 @@ def _follow_gate(
                 renews=not facts.cancel_at_period_end,
             )
     gates.reevaluate(session, enrollment, now=now)
+
+
+def _shut_what_is_gone(
+    session: Session,
+    enrollment: Enrollment,
+    gate_key: str,
+    met_from: datetime,
+    *,
+    now: datetime,
+) -> None:
+    """Shut a gate that a payment opened which is not kept any more.
+
+    The plan rests on an earlier payment then, whose time is another interval: to move
+    the end of that one would leave this one open.
+    """
+    session.flush()  # An interval added a moment ago must be found.
+    if any(
+        row.interval.holds(now) and row.met_from > met_from
+        for row in enrollments.intervals(session, enrollment.id, gate_key)
+    ):
+        gates.lose_gate(session, enrollment, gate_key, now=now, note="fee taken back")
 
 
 def grace_of(enrollment: Enrollment) -> timedelta:

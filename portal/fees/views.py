@@ -35,21 +35,27 @@ def index() -> ResponseReturnValue:
         fee = enrollment.version.definition.fee
         if fee is None or enrollment.status is EnrollmentStatus.TERMINATED:
             continue
-        mine = [s for s in subscriptions if s.enrollment_id == enrollment.id]
+        all_of_it = [s for s in subscriptions if s.enrollment_id == enrollment.id]
+        mine = [s for s in all_of_it if s.duplicate_of_id is None]
         current = next((s for s in mine if s.status in queries.LIVE), None)
         cards.append(
             {
                 "enrollment": enrollment,
                 "fee": fee,
                 "price": Money(fee.minor_for(enrollment.tier), fee.currency),
+                "given_back": any(s.duplicate_of_id == current.id for s in all_of_it)
+                if current
+                else False,
                 "current": current or (mine[0] if mine else None),
                 "can_pay": current is None or current.status is FeeStatus.PENDING,
             }
         )
+    invoices = queries.invoices_of_partner(session, partner_id)
     return render_template(
         "fees/index.html",
         cards=cards,
-        invoices=queries.invoices_of_partner(session, partner_id),
+        invoices=invoices,
+        taken_back={i.subscription_id for i in invoices if i.taken_back_minor},
         now=utc_now(),
     )
 

@@ -40,6 +40,9 @@ def act(session: Session, event: dict[str, Any], *, now: datetime) -> str:
         session,
         FOLLOW,
         {"stripe_subscription_id": subscription_id},
+        # One after the other: else the slower of two could write what it fetched
+        # before the faster one over what that one fetched after it.
+        lock=f"{FOLLOW}:{subscription_id}",
         queueing_lock=f"{FOLLOW}:{subscription_id}",
     )
     return "entry fee: followed"

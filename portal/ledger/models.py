@@ -24,6 +24,10 @@ class LedgerAccount(StrEnum):
 
     PARTNER_PAYABLE = "partner_payable"
     COMMISSION_EXPENSE = "commission_expense"
+    HOLDBACK = "holdback"
+    """Owed to a partner, from the day of its release on."""
+    WITHHELD_TAX = "withheld_tax"
+    """Owed to the tax office."""
     PAYOUT_CLEARING = "payout_clearing"
     ENTRY_FEE_CASH = "entry_fee_cash"
     ENTRY_FEE_REVENUE = "entry_fee_revenue"

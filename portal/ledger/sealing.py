@@ -88,15 +88,32 @@ def _seal(before: str, seq: int, entry: JournalEntry) -> str:
     )
 
 
-def broken(session: Session, *, now: datetime) -> Iterator[tuple[str, str]]:
+def broken(
+    session: Session, *, now: datetime, since: datetime | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield each place of the chain that does not hold, and what is wrong there.
 
     A row that was changed is named once: the chain goes on from the seal that stands.
+
+    Args:
+        session: The session.
+        now: The moment.
+        since: Only the places that were taken from then on; by default all.
     """
     before, expected = FIRST, 1
+    if since is not None:
+        last = session.scalar(
+            select(Seal)
+            .where(Seal.sealed_at < since)
+            .order_by(Seal.seq.desc())
+            .limit(1)
+        )
+        if last is not None:
+            before, expected = last.seal, last.seq + 1
     chain = session.execute(
         select(Seal, JournalEntry)
         .outerjoin(JournalEntry, JournalEntry.id == Seal.entry_id)
+        .where(Seal.seq >= expected)
         .options(selectinload(JournalEntry.postings))
         .order_by(Seal.seq)
         .execution_options(yield_per=_BATCH, populate_existing=True)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal.accounts.models import User
 from portal.accounts.permissions import Role
 from portal.kit.errors import NotFound
-from portal.partners.models import Partner, PartnerMember
+from portal.partners.models import Partner, PartnerMember, TeamSpell
 
 _MONEY_READERS = (Role.PARTNER_OWNER, Role.PARTNER_FINANCE)
 
@@ -113,3 +113,22 @@ def joined_owner_ids(session: Session, partner_id: UUID) -> Sequence[UUID]:
             User.password_hash.is_not(None),
         )
     ).all()
+
+
+def spells(session: Session, partner_id: UUID) -> Sequence[TeamSpell]:
+    """Return who was on the partner's team when, with their users, oldest first."""
+    return session.scalars(
+        select(TeamSpell)
+        .where(TeamSpell.partner_id == partner_id)
+        .options(joinedload(TeamSpell.user))
+        .order_by(TeamSpell.from_at, TeamSpell.id)
+    ).all()
+
+
+def open_spell(session: Session, user_id: UUID) -> TeamSpell | None:
+    """Return the time on a team that has not ended, locked; none if there is none."""
+    return session.scalar(
+        select(TeamSpell)
+        .where(TeamSpell.user_id == user_id, TeamSpell.until_at.is_(None))
+        .with_for_update()
+    )

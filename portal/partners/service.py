@@ -1,6 +1,7 @@
 """What can happen to a partner. Callers own the transaction."""
 
 from datetime import datetime
+from uuid import UUID
 
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from portal.audit import service as audit
 from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
 from portal.partners import emails, queries
-from portal.partners.models import Partner, PartnerMember
+from portal.partners.models import Partner, PartnerMember, TeamSpell
 
 
 class CannotBeInvited(Invalid):
@@ -163,6 +164,37 @@ def remove_member(
         who=user.email,
     )
     emails.removed(session, partner, user, actor=actor, now=now)
+
+
+def note_presence(
+    session: Session, user: User, *, is_in: bool, now: datetime
+) -> UUID | None:
+    """Keep that somebody has joined a team, or is off it, from `now` on.
+
+    Repeating changes nothing.
+
+    Args:
+        session: The session that holds the open transaction.
+        user: Who was let in, or is kept out.
+        is_in: Which of the two.
+        now: From when on.
+
+    Returns:
+        Whose team has changed; none if no team has.
+    """
+    spell = queries.open_spell(session, user.id)
+    if not is_in:
+        if spell is None:
+            return None
+        spell.until_at = now
+        return spell.partner_id
+    partner = queries.of_user(session, user.id)
+    if spell is not None or partner is None:
+        return None
+    session.add(
+        TeamSpell(id=new_id(), partner_id=partner.id, user_id=user.id, from_at=now)
+    )
+    return partner.id
 
 
 def _has_left(session: Session, user: User) -> bool:

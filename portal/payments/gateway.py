@@ -28,6 +28,9 @@ SANDBOX_KEY = "sk_test_gatehouse_sandbox"
 
 TOLERANCE = timedelta(seconds=300)
 
+_ENDED = frozenset({"canceled", "incomplete_expired"})
+"""The states of a subscription that Stripe never leaves."""
+
 
 class ForgedEvent(DomainError):
     """A webhook is not from Stripe, was changed on the way, or is an old one."""
@@ -97,11 +100,20 @@ class CheckoutPage:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchedInvoice:
+    """An invoice with the charges that paid it, and the disputes about those."""
+
+    invoice: dict[str, Any]
+    charges: list[dict[str, Any]]
+    disputes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class FetchedSubscription:
-    """A subscription with its invoices, each with the charges that paid it."""
+    """A subscription with its invoices."""
 
     subscription: dict[str, Any]
-    invoices: list[tuple[dict[str, Any], list[dict[str, Any]]]]
+    invoices: list[FetchedInvoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +220,44 @@ class StripeGateway:
                 }
             )
             fetched = [
-                (invoice.to_dict(), self._charges(invoice.to_dict()))
+                self._with_charges(invoice.to_dict())
                 for invoice in invoices.auto_paging_iter()
             ]
         return FetchedSubscription(subscription.to_dict(), fetched)
+
+    def cancel_now(self, subscription_id: str) -> None:
+        """End a subscription at once; one that has ended already stays as it is.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            found = self.client.v1.subscriptions.retrieve(subscription_id)
+            if found.status not in _ENDED:
+                self.client.v1.subscriptions.cancel(subscription_id)
+
+    def refund(self, charge_id: str, *, key: str) -> None:
+        """Give back what is left of a charge; the same key, the same refund.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            self.client.v1.refunds.create(
+                {"charge": charge_id, "reason": "duplicate"}, {"idempotency_key": key}
+            )
+
+    def _with_charges(self, invoice: dict[str, Any]) -> FetchedInvoice:
+        charges = self._charges(invoice)
+        disputes = [
+            dispute.to_dict()
+            for charge in charges
+            if charge["disputed"]
+            for dispute in self.client.v1.disputes.list({"charge": charge["id"]}).data
+        ]
+        return FetchedInvoice(invoice, charges, disputes)
 
     def _charges(self, invoice: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the charges that paid an invoice, by its payments."""

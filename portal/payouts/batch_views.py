@@ -18,6 +18,7 @@ from portal.kit.errors import Invalid
 from portal.payouts import files, queries, service
 from portal.payouts.files.results import HEADER, Problem
 from portal.payouts.forms import FORMATS, BatchForm, ReasonForm
+from portal.payouts.freezes import PayoutFreeze
 from portal.payouts.models import BatchStatus
 from portal.payouts.rules import LeftOut, next_business_day
 from portal.web import flashes
@@ -26,6 +27,12 @@ from portal.web.forms import blame, form_id_of
 from portal.web.pagination import page_request
 
 bp = Blueprint("payout_batches", __name__, url_prefix="/admin/payouts")
+
+
+@bp.app_template_global()
+def payout_freeze() -> PayoutFreeze | None:
+    """Return the freeze that goes on, for the banner of every page of staff."""
+    return queries.freeze(db.session())
 
 
 @bp.get("")
@@ -75,7 +82,12 @@ def make() -> ResponseReturnValue:
             ).id
     except Invalid as refusal:
         blame(form, refusal)
-    except (service.NothingDue, service.NotSetUp, service.PreviewOutdated) as refusal:
+    except (
+        service.NothingDue,
+        service.NotSetUp,
+        service.PayoutsFrozen,
+        service.PreviewOutdated,
+    ) as refusal:
         form.form_errors.append(refusal.message)
     else:
         return _back(batch_id)
@@ -133,9 +145,10 @@ def approve(batch_id: UUID) -> ResponseReturnValue:
 @requires(Permission.PAYOUTS_RECORD)
 def file(batch_id: UUID) -> ResponseReturnValue:
     """Download the file for the bank, the same bytes each time."""
-    batch = queries.batch(db.session(), batch_id)
+    session = db.session()
+    batch = queries.batch(session, batch_id)
     response = download(
-        service.file_of(batch, keys=_settings().data_keys),
+        service.file_of(session, batch, keys=_settings().data_keys),
         filename=f"{batch.name}.{files.extension(batch.format)}",
         mimetype=files.mimetype(batch.format),
     )

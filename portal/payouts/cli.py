@@ -1,6 +1,3 @@
-import json
-import sys
-
 import click
 from flask import current_app
 from flask.cli import with_appcontext
@@ -9,9 +6,8 @@ from portal.config import Settings
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
+from portal.kit.errors import DomainError
 from portal.payouts import service
-from portal.payouts.verify import CHECKS
-from portal.payouts.verify import verify as find_broken
 
 
 @click.group("payouts")
@@ -29,32 +25,33 @@ def re_encrypt() -> None:
     click.echo(f"{count} accounts and files are encrypted with the newest key.")
 
 
-@click.command("verify")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@group.command("freeze")
+@click.option("--reason", required=True, help="Why; staff read it on every page.")
 @with_appcontext
-def verify(*, as_json: bool) -> None:
-    """Check the books, statements and payouts; exit code 1 if anything is broken."""
-    findings = find_broken(db.session(), utc_now())
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "checked": list(CHECKS),
-                    "findings": [
-                        {
-                            "invariant": found.invariant,
-                            "row": found.row,
-                            "problem": found.problem,
-                        }
-                        for found in findings
-                    ],
-                }
-            )
+def freeze(reason: str) -> None:
+    """Stop all payouts, at once, until `thaw`."""
+    with transaction(db.session()) as session:
+        frozen = service.freeze(
+            session, reason=_reason(reason), findings=(), actor=None, now=utc_now()
         )
-    else:
-        for found in findings:
-            click.echo(f"{found.invariant}: {found.row} {found.problem}")
-        if not findings:
-            click.echo(f"All {len(CHECKS)} invariants hold.")
-    if findings:
-        sys.exit(1)
+        since = f"{frozen.frozen_at:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"Payouts are frozen since {since}.")
+
+
+@group.command("thaw")
+@click.option("--reason", required=True, help="What was found, and why it is over.")
+@with_appcontext
+def thaw(reason: str) -> None:
+    """Let payouts go on."""
+    try:
+        with transaction(db.session()) as session:
+            service.thaw(session, reason=_reason(reason), actor=None, now=utc_now())
+    except DomainError as refusal:
+        raise click.ClickException(refusal.message) from refusal
+    click.echo("Payouts go on.")
+
+
+def _reason(given: str) -> str:
+    if not given.strip():
+        raise click.UsageError("Give a reason in words.")
+    return given.strip()

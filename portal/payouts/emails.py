@@ -5,14 +5,18 @@ from babel import Locale
 from babel.dates import format_date, format_datetime
 from sqlalchemy.orm import Session
 
+from portal.accounts import queries as accounts
 from portal.accounts.models import User
+from portal.accounts.permissions import Role
 from portal.mail import service as mail
 from portal.partners import queries as partners
 from portal.partners.models import Partner
+from portal.payouts.freezes import PayoutFreeze
 from portal.payouts.models import BatchRow, PayoutAccount, PayoutBatch
 from portal.web.formats import format_money
 
 _WORKSPACE = "/app/payouts"
+_STAFF = "/admin/payouts"
 
 
 def account_changed(
@@ -61,6 +65,28 @@ def payouts_failed(
 ) -> None:
     """Tell partners that a payout did not reach them, and that it is owed again."""
     _tell(session, rows, "payouts/failed", now=now, pay_on=None)
+
+
+def payouts_frozen(session: Session, freeze: PayoutFreeze, *, now: datetime) -> None:
+    """Alert the admins and finance: nothing is paid out until somebody thaws."""
+    for user in accounts.staff(session):
+        if user.is_active and user.role in (Role.ADMIN, Role.FINANCE):
+            mail.enqueue(
+                session,
+                to=user.email,
+                template="payouts/frozen",
+                context={
+                    "name": user.name,
+                    "reason": freeze.reason,
+                    "frozen_at": format_datetime(
+                        freeze.frozen_at, "long", locale=Locale.parse(user.locale)
+                    ),
+                    "findings": list(freeze.findings),
+                    "path": _STAFF,
+                },
+                now=now,
+                locale=user.locale,
+            )
 
 
 def _tell(

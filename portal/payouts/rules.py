@@ -145,28 +145,33 @@ class StatementSum:
         number: Its number.
         change_minor: What it added to the balance, without payouts.
         pays_on: Its payment day; none if it has none.
+        untaxed_minor: What waits for the statement that settles its tax.
     """
 
     id: UUID
     number: str
     change_minor: int
     pays_on: date | None
+    untaxed_minor: int = 0
 
 
 def due_minor(
-    balance_minor: int, statements: Iterable[StatementSum], pay_on: date
+    balance_minor: int, statements: Sequence[StatementSum], pay_on: date
 ) -> int:
     """Return what of a balance may be sent on a day.
 
     What statements added whose payment day is later waits for that day; what they
-    took away counts at once.
+    took away counts at once. What the last statement (the last in order) could not
+    settle the tax of waits for the next one.
     """
     later = sum(
         max(row.change_minor, 0)
         for row in statements
         if row.pays_on and row.pays_on > pay_on
     )
-    return balance_minor - later
+    untaxed = statements[-1].untaxed_minor if statements else 0
+    # The latest statements are both: what waits for its day waits once.
+    return balance_minor - max(later, untaxed)
 
 
 def covered(
@@ -258,3 +263,8 @@ def fingerprint(rows: Iterable[tuple[UUID, int, UUID]]) -> str:
     """
     text = "\n".join(sorted(f"{key}:{minor}:{account}" for key, minor, account in rows))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def booked_as(reference: str) -> str:
+    """Return what the books say about a transfer that was noted by hand."""
+    return f"Bank transfer {reference}"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,9 +16,11 @@ from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import DomainError
-from portal.programs import queries, service
+from portal.kit.money import BPS_PER_WHOLE, Rounding, divide
+from portal.programs import economics, queries, service
+from portal.programs.amounts import money
 from portal.programs.changes import Change, changes
-from portal.programs.definition import ProgramDefinition
+from portal.programs.definition import MOST_MINOR, ProgramDefinition
 from portal.programs.documents import (
     MOST_BYTES,
     dump_json,
@@ -34,6 +37,7 @@ _VERSION = re.compile(r"(?P<key>[a-z][a-z0-9-]*)@(?P<number>[0-9]{1,6})")
 _FILE_ENDINGS = {".yaml", ".yml"}
 
 group = AppGroup("programs", help="Read, check, compare and publish programs.")
+_MINOR = click.IntRange(0, MOST_MINOR)
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
@@ -238,6 +242,63 @@ def publish(
     click.echo(f"{done} {definition.key}, version {number}, from {day:%Y-%m-%d}.")
     if found:
         _say_changes(found)
+
+
+def _currency(_context: click.Context, _option: click.Parameter, code: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise click.BadParameter("give three capital letters, such as USD")
+    return code
+
+
+@group.command("ceiling")
+@click.option("--order-minor", type=_MINOR, required=True, help="What an order brings.")
+@click.option(
+    "--cost-minor",
+    "costs_minor",
+    type=_MINOR,
+    multiple=True,
+    help="What goods, shipping or fees cost. Repeat it for each.",
+)
+@click.option(
+    "--returned-bps",
+    type=click.IntRange(0, BPS_PER_WHOLE),
+    default=0,
+    help="The share of orders that come back, in basis points.",
+)
+@click.option(
+    "--currency", callback=_currency, default="USD", help="Its ISO 4217 code; USD."
+)
+@as_json
+def ceiling(
+    *,
+    order_minor: int,
+    costs_minor: tuple[int, ...],
+    returned_bps: int,
+    currency: str,
+    as_json: bool,
+) -> None:
+    """Say how much commission an order can bear. Amounts are in minor units.
+
+    A third of what an order leaves on average leaves room; more than half is too much.
+    """
+    kept = economics.kept_of_order(order_minor, costs_minor, returned_bps)
+    found = economics.ceiling(kept)
+    limits = [_minor(one) for one in found or ()]
+    if as_json:
+        low, high = limits or (None, None)
+        _say_json({"kept_minor": _minor(kept), "low_minor": low, "high_minor": high})
+    elif not limits:
+        click.echo("An order leaves nothing to pay a commission from.")
+    else:
+        low_text, high_text = (money(limit, currency) for limit in limits)
+        click.echo(
+            f"An order leaves {money(_minor(kept), currency)} on average: a commission "
+            f"of up to {low_text} leaves room, more than {high_text} is too much."
+        )
+
+
+def _minor(exact: Fraction) -> int:
+    return divide(exact.numerator, exact.denominator, Rounding.HALF_AWAY)
 
 
 @group.command("schema")

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from portal.kit.errors import Invalid, NotFound
+from portal.kit.money import BPS_PER_WHOLE
 from portal.programs.definition import ProgramDefinition
 
 MOST_BYTES: Final = 256_000
@@ -227,6 +228,10 @@ _PATTERNS: Final = {
     r"^[a-z][a-z0-9-]{0,59}$": (
         "use lower case letters, digits and hyphens, starting with a letter"
     ),
+    r"^[a-z]{2,3}(_[A-Z]{2})?$": "use the code of a language, like de or pt_BR",
+    r"^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$": (
+        "use a domain in lower case, like acme.test, or *.acme.test for all below it"
+    ),
     "^[A-Z]{3}$": "use the three capital letters of a currency, like USD",
     "^[A-Z]{2}$": "use the two capital letters of a country, like DE",
     r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$": "use a month or a day, like 2026-07",
@@ -284,7 +289,20 @@ def _remedy_for(error: ErrorDetails) -> str:
         return _PATTERNS.get(
             context["pattern"], "use an address, like https://acme.test"
         )
-    return _REMEDIES.get(error["type"], error["msg"]).format(**context)
+    remedy = _REMEDIES.get(error["type"], error["msg"]).format(**context)
+    return remedy + _example_of(error)
+
+
+def _example_of(error: ErrorDetails) -> str:
+    """Return what a rate below nothing would do to a sale; empty for other errors."""
+    given, name = error["input"], error["loc"][-1] if error["loc"] else ""
+    if error["type"] != "greater_than_equal" or not isinstance(given, int):
+        return ""
+    if name == "rate_bps" or "rate_bps_by_tier" in error["loc"]:
+        return f": a sale of {BPS_PER_WHOLE} would earn {given}"
+    if name in ("each_minor", "flat_minor"):
+        return f": a sale would earn {given}"
+    return ""
 
 
 def _known_names() -> list[str]:

@@ -5,6 +5,7 @@ only whoever shows them rounds. Where a figure is not defined, such as what a cu
 costs when none was won, it is none: never a crash, never infinity.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final
 
@@ -93,6 +94,30 @@ def payback_months(cost: Figure, monthly_revenue_minor: int, margin_bps: int) ->
     if cost is None or margin <= 0:
         return None
     return cost / margin
+
+
+def kept_of_order(
+    revenue_minor: int, costs_minor: Iterable[int], returned_bps: int
+) -> Fraction:
+    """Return what an order leaves on average, before anybody is paid for bringing it.
+
+    Args:
+        revenue_minor: What an order brings.
+        costs_minor: What each part of serving it costs: goods, shipping, fees.
+        returned_bps: The share of orders that come back and leave nothing.
+    """
+    left = revenue_minor - sum(costs_minor)
+    return Fraction(left * (BPS_PER_WHOLE - returned_bps), BPS_PER_WHOLE)
+
+
+def ceiling(kept: Fraction) -> tuple[Fraction, Fraction] | None:
+    """Return a third and half of what an order leaves.
+
+    A commission of up to a third leaves room, one of more than half is too much.
+    Neither is rounded on the way: of 30.7096 half is 15.35, of 30.71 it would be 15.36.
+    Where an order leaves nothing, there is nothing to pay from: not defined.
+    """
+    return (kept / 3, kept / 2) if kept > 0 else None
 
 
 def _margin(revenue_minor: int, margin_bps: int) -> Fraction:

@@ -1,7 +1,8 @@
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.accounts.access import public
+from portal.config import Settings
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.currencies import minor_per_major
@@ -13,6 +14,17 @@ from portal.programs.forms import EstimateForm
 from portal.programs.words import questions_and_answers, terms_in_words
 
 bp = Blueprint("programs", __name__)
+
+NOT_FOR_ROBOTS = (
+    "/account",
+    "/admin",
+    "/app",
+    "/apply",
+    "/invitations",
+    "/join",
+    "/r/",
+)
+"""Where addresses begin that are one person's, or that only redirect."""
 
 
 @bp.get("/")
@@ -61,6 +73,34 @@ def detail(slug: str) -> ResponseReturnValue:
         form=form,
     )
     return page, 200 if is_valid else 422
+
+
+@bp.get("/sitemap.xml")
+@public
+def sitemap() -> ResponseReturnValue:
+    """List the pages that search engines may show: those of public programs."""
+    pages = [url_for(".home")] + [
+        url_for(".detail", slug=version.program.key)
+        for version in queries.listed(db.session(), utc_now())
+    ]
+    body = render_template(
+        "programs/public/sitemap.xml", addresses=[_base_url() + page for page in pages]
+    )
+    return Response(body, content_type="application/xml; charset=utf-8")
+
+
+@bp.get("/robots.txt")
+@public
+def robots() -> ResponseReturnValue:
+    """Ask search engines to stay with the pages of programs."""
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_FOR_ROBOTS)]
+    lines.append(f"Sitemap: {_base_url()}{url_for('.sitemap')}")
+    return Response("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
+
+
+def _base_url() -> str:
+    settings: Settings = current_app.extensions["portal.settings"]
+    return settings.base_url.rstrip("/")
 
 
 def _read_guess() -> EstimateForm:

@@ -117,6 +117,7 @@ def publish(
     """
     _refuse_key(definition.key, program)
     _refuse_unkept(definition)
+    _refuse_registration(definition)
     program = _locked_program(session, definition.key, now)
     latest = queries.latest_version(session, program.id)
     _refuse_stale(latest, based_on)
@@ -159,6 +160,7 @@ def examine(
     """Raise what `publish` would raise at this moment; change nothing."""
     _refuse_key(definition.key, program)
     _refuse_unkept(definition)
+    _refuse_registration(definition)
     try:
         found = queries.by_key(session, definition.key)
     except queries.NoSuchProgram:
@@ -186,11 +188,22 @@ def _refuse_key(key: str, program: Program | None) -> None:
 
 
 def _refuse_unkept(definition: ProgramDefinition) -> None:
-    if definition.payout.holdback or definition.payout.draw:
+    payout = definition.payout
+    if payout.schedule != "monthly" and (payout.holdback or payout.draw):
         raise NotCarriedOut(
             _(
-                "The close cannot hold a part back or advance a draw yet: take "
-                "holdback and draw out of payout. Simulations follow them."
+                "Statements are made month by month, so holdback and draw need a "
+                "payout that is monthly. Simulations follow them by quarters, too."
+            )
+        )
+
+
+def _refuse_registration(definition: ProgramDefinition) -> None:
+    if definition.attribution.registration is not None:
+        raise NotCarriedOut(
+            _(
+                "Partners cannot register customers here yet: take registration out "
+                "of attribution. Simulations follow it."
             )
         )
 

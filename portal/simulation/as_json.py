@@ -10,6 +10,7 @@ from typing import Any
 
 from portal.commissions.calculation import RatedLine, sentence_of
 from portal.commissions.wording import ENGLISH
+from portal.deals.rules import Registered
 from portal.rewards.calculation import Due
 from portal.rewards.calculation import sentence_of as reward_sentence
 from portal.simulation.as_table import REWARDS
@@ -48,6 +49,7 @@ def as_data(
         "partners": [_partner(run, result) for run in result.partners],
         "rewards": [_reward(due) for due in result.rewards],
         "credits": [_credit(credit) for credit in result.credits],
+        "registrations": [_registration(one) for one in result.registrations],
         "uncounted": [
             {
                 "event": one.event,
@@ -235,6 +237,17 @@ def _credit(credit: Credit) -> dict[str, Any]:
         ],
         "losers": list(_losers(credit)),
         "sentence": credit.decision.sentence if credit.decision else None,
+    }
+
+
+def _registration(one: Registered) -> dict[str, Any]:
+    return {
+        "partner": one.attempt.partner,
+        "customer": one.attempt.customer,
+        "at": one.attempt.at.isoformat(),
+        "verdict": one.verdict.value,
+        "expires_at": one.expires_at.isoformat() if one.expires_at else None,
+        "in_use": one.in_use,
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from portal.commissions.calculation import RatedLine, sentence_of
 from portal.commissions.wording import ENGLISH
+from portal.deals.rules import Registered, Verdict
 from portal.rewards.calculation import Formats
 from portal.rewards.calculation import sentence_of as reward_sentence
 from portal.simulation.calculation import Comparison, PartnerRun, Result
@@ -30,6 +31,9 @@ def as_table(
         lines += ["", *_partner(run, result)]
     if result.rewards:
         lines += ["", "Rewards", *_rewards(result)]
+    refused = [one for one in result.registrations if one.expires_at is None]
+    if refused:
+        lines += ["", "Refused registrations", *_refused(refused, result)]
     if result.uncounted:
         lines += ["", "Earns nobody anything", *_uncounted(result)]
     if comparison is not None:
@@ -175,6 +179,25 @@ def _rewards(result: Result) -> Iterator[str]:
             f"{due.state.value.replace('_', ' ')}"
         )
         yield f"      {reward_sentence(due.trace, REWARDS)}"
+
+
+_VERDICTS = {
+    Verdict.NO_PLACE: "all places are in use: {in_use} are open",
+    Verdict.TAKEN: "another partner registered the customer before",
+    Verdict.REPEATED: "the partner registered the customer already",
+    Verdict.ALREADY_CUSTOMER: "the customer had come before",
+    Verdict.BARRED: "the partner may not bring customers yet",
+}
+
+
+def _refused(refused: Sequence[Registered], result: Result) -> Iterator[str]:
+    for one in refused:
+        attempt = one.attempt
+        why = _VERDICTS[one.verdict].format(in_use=one.in_use)
+        yield (
+            f"  {attempt.at.astimezone(result.definition.zone):%Y-%m-%d}{_GAP}"
+            f"{_name(attempt.partner)}{_GAP}{_name(attempt.customer)}: {why}"
+        )
 
 
 _WHY = {

@@ -21,6 +21,7 @@ from portal.simulation.events import (
     Join,
     Lead,
     Refund,
+    Register,
     Reject,
     Review,
     Sale,
@@ -85,7 +86,7 @@ def _unknown_customers(lines: Sequence[Numbered]) -> Iterator[Problem]:
     came = {
         line.event.customer
         for line in lines
-        if isinstance(line.event, Signup | Click | Lead | Subscriber)
+        if isinstance(line.event, Signup | Click | Register | Lead | Subscriber)
     }
     bought = {line.event.customer for line in lines if isinstance(line.event, Sale)}
     reviews = {line.event.id for line in lines if isinstance(line.event, Review)}
@@ -163,6 +164,7 @@ def _unknown_parts(
     lines: Sequence[Numbered], definitions: Sequence[ProgramDefinition]
 ) -> Iterator[Problem]:
     gates = {gate.key for d in definitions for gate in d.gates}
+    of_teams = {gate.key for d in definitions for gate in d.gates if gate.team}
     kinds = {gate.kind for d in definitions for gate in d.gates}
     tiers = [d.tiers for d in definitions if d.tiers]
     levels = {level.key for part in tiers for level in part.levels}
@@ -173,10 +175,16 @@ def _unknown_parts(
         for need in level.requires
         if need.fact
     }
+    registers = any(d.attribution.registration for d in definitions)
     for line in lines:
         event = line.event
-        if isinstance(event, GateMet | GateUnmet | Certify) and event.gate:
+        if isinstance(event, Register) and not registers:
+            yield line.number, f"event: {_NO_REGISTRATION}"
+        elif isinstance(event, GateMet | GateUnmet | Certify) and event.gate:
             yield from _named(line, "gate", event.gate, gates)
+            if isinstance(event, Certify) and event.gate in of_teams:
+                problem = f"gate: {event.gate} asks for several people"
+                yield line.number, f"{problem}: say with gate_met when it is met"
         elif isinstance(event, Certify) and GateKind.CERTIFICATION not in kinds:
             yield line.number, "event: the program asks for no exam: remove the line"
         elif isinstance(event, FeePaid | FeeLapsed) and GateKind.FEE not in kinds:
@@ -185,6 +193,12 @@ def _unknown_parts(
             yield from _named(line, "level", event.level, levels)
         elif isinstance(event, Fact):
             yield from _named(line, "fact", event.fact, facts)
+
+
+_NO_REGISTRATION = (
+    "customers are not registered in this program: remove the line, or give it "
+    "attribution.registration"
+)
 
 
 def _named(line: Numbered, field: str, name: str, known: set[str]) -> Iterator[Problem]:

@@ -111,6 +111,14 @@ class Signup(_Person):
     """The vendor was selling to it already: no click counts."""
 
 
+class Register(_Event):
+    """A partner registers a customer whom it is talking to."""
+
+    event: Literal["register"]
+    partner: Name
+    customer: Name
+
+
 class Lead(_Event):
     """A partner hands over a contact."""
 
@@ -221,7 +229,10 @@ class Seats(_Event):
 
 
 class Certify(_Event):
-    """A partner passes an exam: its gates of kind certification are met."""
+    """A partner passes an exam: its gates of kind certification are met.
+
+    Those that ask for several people are not; `gate_met` says when they are.
+    """
 
     event: Literal["certify"]
     partner: Name
@@ -350,6 +361,7 @@ class Adjust(_Event):
 PartnerEvent = (
     Join
     | Click
+    | Register
     | Lead
     | Subscriber
     | Certify

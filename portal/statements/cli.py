@@ -62,7 +62,12 @@ def list_periods(program: str | None, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(program: str, month: str, *, as_json: bool) -> None:
     """Say what would stop the close of MONTH (2026-10); exit code 1 if anything."""
-    checks = service.check(db.session(), _period(program, month), utc_now())
+    checks = service.check(
+        db.session(),
+        _period(program, month),
+        utc_now(),
+        withholds_us_tax=current_app.config["WITHHOLDS_US_TAX"],
+    )
     if as_json:
         click.echo(json.dumps([_as_data(found) for found in checks]))
     else:
@@ -111,6 +116,8 @@ def close(
                     actor=None,
                     issuer_name=current_app.config["ORG_NAME"],
                     acknowledged=_notes(notes),
+                    withholds_us_tax=current_app.config["WITHHOLDS_US_TAX"],
+                    four_eyes=current_app.config["FOUR_EYES_CLOSE"],
                     now=now,
                 )
         except DomainError as refusal:
@@ -169,7 +176,9 @@ def _notes(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _print_result(period: Period, *, as_json: bool) -> None:
-    figures = service.preview(db.session(), period)
+    figures = service.preview(
+        db.session(), period, withholds_us_tax=current_app.config["WITHHOLDS_US_TAX"]
+    )
     result: dict[str, Any] = {
         "month": period.label,
         "status": period.status.value,

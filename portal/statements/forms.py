@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
@@ -22,6 +23,15 @@ class ConfirmForm(Form):
         """Refuse anything but the label."""
         if (field.data or "").strip() != self.label:
             raise ValidationError(_("Type %(label)s, exactly so.", label=self.label))
+
+
+class ReasonForm(Form):
+    """Why a proposed close is sent back."""
+
+    reason = StringField(
+        _l("Reason"),
+        validators=[DataRequired(_l("Say why, in a sentence.")), Length(max=300)],
+    )
 
 
 def close_form(

@@ -75,6 +75,15 @@ class Period(Base):
         CheckConstraint(
             "(status = 'closed') = (closed_at IS NOT NULL)", name="closed_at_a_moment"
         ),
+        CheckConstraint(
+            "(proposed_by_id IS NULL) = (proposed_at IS NULL)",
+            name="proposed_by_somebody",
+        ),
+        CheckConstraint(
+            "NOT four_eyes OR status = 'open' OR (proposed_by_id IS NOT NULL"
+            " AND closed_by_id IS NOT NULL AND closed_by_id <> proposed_by_id)",
+            name="two_people",
+        ),
         Index(
             "uq_periods_one_closing",
             "program_id",
@@ -101,9 +110,22 @@ class Period(Base):
     """The vendor's name at the close; it is printed on the statements."""
     acknowledged: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """The warnings that somebody said they knew of, with their notes."""
+    withholds_us_tax: Mapped[bool] = mapped_column(default=False)
+    """Whether its statements withhold what US rules ask for, as set at the close."""
+    four_eyes: Mapped[bool] = mapped_column(default=False)
+    """Whether one person proposes the close and another confirms it."""
+    proposed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[datetime | None]
+    proposed_figures: Mapped[str] = mapped_column(String(64), default="")
+    """What the proposal was about: `Preview.fingerprint`, empty without one."""
 
     program: Mapped[Program] = relationship(lazy="raise")
-    closed_by: Mapped[User | None] = relationship(lazy="raise")
+    closed_by: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[closed_by_id]
+    )
+    proposed_by: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[proposed_by_id]
+    )
 
     @property
     def public_id(self) -> str:
@@ -215,6 +237,10 @@ class Statement(Base):
     fees_minor: Mapped[int] = mapped_column(BigInteger)
     payouts_minor: Mapped[int] = mapped_column(BigInteger)
     closing_minor: Mapped[int] = mapped_column(BigInteger)
+    advance_minor: Mapped[int] = mapped_column(BigInteger)
+    """What draws lifted and later months have to pay back."""
+    untaxed_minor: Mapped[int] = mapped_column(BigInteger)
+    """What the next statement looks at for tax as well; see `policy.Carried`."""
     line_count: Mapped[int]
     """How many lines it has; a trigger refuses one more or one less."""
     payment: Mapped[Payment]
@@ -271,17 +297,39 @@ class Statement(Base):
 
 
 class StatementLine(Base):
-    """One commission, payout or adjustment on a statement, with its reason then."""
+    """One amount on a statement, with its source and its reason then."""
 
     __tablename__ = "statement_lines"
     __table_args__ = (
         UniqueConstraint("statement_id", "position"),
         CheckConstraint(
-            "(kind = 'payout') = (posting_id IS NOT NULL)", name="payout_is_posted"
+            "(kind IN ('payout', 'release')) = (posting_id IS NOT NULL)",
+            name="payout_is_posted",
         ),
         CheckConstraint(
-            "num_nonnulls(commission_id, posting_id, adjustment_id) = 1",
+            "num_nonnulls(commission_id, posting_id, adjustment_id) ="
+            " CASE WHEN kind IN ('draw', 'holdback', 'withholding') THEN 0 ELSE 1 END",
             name="one_source",
+        ),
+        CheckConstraint(
+            "(kind = 'holdback') = (release_on IS NOT NULL)", name="held_until_a_day"
+        ),
+        CheckConstraint(
+            "kind NOT IN ('holdback', 'withholding') OR amount_minor < 0",
+            name="takes_away",
+        ),
+        CheckConstraint("kind <> 'release' OR amount_minor > 0", name="gives_back"),
+        Index(
+            "uq_statement_lines_policy",
+            "statement_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("kind IN ('draw', 'holdback', 'withholding')"),
+        ),
+        Index(
+            "ix_statement_lines_release_on",
+            "release_on",
+            postgresql_where=text("kind = 'holdback'"),
         ),
         CheckConstraint(
             "adjustment_id IS NULL OR kind = 'adjustment'", name="adjusts_by_hand"
@@ -299,11 +347,13 @@ class StatementLine(Base):
     posting_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("ledger_postings.id"), unique=True
     )
-    """The posting of a payout, on `partner_payable`."""
+    """The posting of a payout or a release, on `partner_payable`."""
     adjustment_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("adjustments.id"), unique=True
     )
     """What somebody adjusted by hand."""
+    release_on: Mapped[date | None]
+    """The day on which what is held back is owed; none on other lines."""
     occurred_at: Mapped[datetime]
     customer: Mapped[str]
     """Stripe's id and the masked name; empty where no customer is behind it."""

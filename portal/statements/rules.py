@@ -62,6 +62,13 @@ class LineKind(StrEnum):
     EARNED = "earned"
     REVERSAL = "reversal"
     ADJUSTMENT = "adjustment"
+    DRAW = "draw"
+    """Lifts a low month to the draw, or pays such a lift back."""
+    HOLDBACK = "holdback"
+    RELEASE = "release"
+    """What was held back and is owed from now on."""
+    WITHHOLDING = "withholding"
+    """Tax."""
     PAYOUT = "payout"
 
 
@@ -69,8 +76,8 @@ class LineKind(StrEnum):
 class Totals:
     """The parts of a statement, in minor units, signed as the summary shows them.
 
-    Nothing yet withholds, holds back or charges fees on a statement; those parts are
-    0 and belong to the identity all the same.
+    Nothing yet charges fees on a statement; that part is 0 and belongs to the identity
+    all the same.
     """
 
     opening: int = 0
@@ -85,17 +92,25 @@ class Totals:
     """What was paid out, as a positive number."""
 
     @property
-    def change(self) -> int:
-        """What the statement books: everything but the payouts."""
+    def gained(self) -> int:
+        """What the partner gained, before tax and fees."""
         return (
             self.earned
             + self.reversals
             + self.adjustments
             + self.holdback
             + self.releases
-            - self.withholding
-            - self.fees
         )
+
+    @property
+    def change(self) -> int:
+        """What the statement adds to the balance: everything but the payouts."""
+        return self.gained - self.withholding - self.fees
+
+    @property
+    def booked(self) -> int:
+        """What the close books. Releases and payouts are in the books already."""
+        return self.change - self.releases
 
     @property
     def closing(self) -> int:
@@ -116,18 +131,32 @@ class Totals:
         )
 
 
+_PARTS = {
+    LineKind.EARNED: ("earned", 1),
+    LineKind.REVERSAL: ("reversals", 1),
+    LineKind.ADJUSTMENT: ("adjustments", 1),
+    LineKind.DRAW: ("adjustments", 1),
+    LineKind.HOLDBACK: ("holdback", 1),
+    LineKind.RELEASE: ("releases", 1),
+    LineKind.WITHHOLDING: ("withholding", -1),
+    LineKind.PAYOUT: ("payouts", -1),
+}
+"""In which part of a statement a line counts, and whether that part is shown as what
+it takes away."""
+
+
+def part_of(kind: LineKind, minor: int) -> Totals:
+    """Return the parts of a statement that has one line and opens with nothing."""
+    name, sign = _PARTS[kind]
+    return Totals(**{name: sign * minor})
+
+
 def totals_of(opening: int, lines: Iterable[tuple[LineKind, int]]) -> Totals:
     """Return the parts of a statement with these lines."""
     sums = dict.fromkeys(LineKind, 0)
     for kind, amount in lines:
         sums[kind] += amount
-    return Totals(
-        opening=opening,
-        earned=sums[LineKind.EARNED],
-        reversals=sums[LineKind.REVERSAL],
-        adjustments=sums[LineKind.ADJUSTMENT],
-        payouts=-sums[LineKind.PAYOUT],
-    )
+    return sum(map(part_of, sums, sums.values()), start=Totals(opening=opening))
 
 
 def is_late(clears_at: datetime | None, month_starts_at: datetime) -> bool:

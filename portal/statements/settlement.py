@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from portal.kit.clock import day_start
-from portal.kit.money import BPS_PER_WHOLE, Rounding, divide
-from portal.programs.definition import Holdback, PayoutPolicy, ProgramDefinition
+from portal.programs.definition import PayoutPolicy, ProgramDefinition
 from portal.programs.rules import payout_date
+from portal.statements.policy import held_back, lifted, release_day
 from portal.statements.rules import LineKind, Totals, first_and_last_day
 from portal.statements.settled import (
     Entry,
@@ -32,7 +32,6 @@ from portal.statements.settled import (
 )
 from portal.tiers.windows import Span, span_of
 
-_MONTHS_IN_YEAR = 12
 _INSTANT = timedelta(microseconds=1)
 _PERIODS = {"monthly": ("month", 1), "quarterly": ("quarter", 3)}
 
@@ -85,26 +84,6 @@ def _spans(
     while span.starts_at <= until:
         yield span
         span = span_of(kind, span.ends_at, definition.zone)
-
-
-def held_back(holdback: Holdback | None, earned_minor: int) -> int:
-    """Return what of a period's earnings, less reversals, is paid out later."""
-    if holdback is None or earned_minor <= 0:
-        return 0
-    return divide(earned_minor * holdback.bps, BPS_PER_WHOLE, Rounding.HALF_AWAY)
-
-
-def release_day(holdback: Holdback, last_day: date) -> date:
-    """Return on which day what was held back from a period is released.
-
-    Args:
-        holdback: The policy.
-        last_day: The last day of the period.
-    """
-    months = last_day.year * _MONTHS_IN_YEAR + last_day.month - 1 + holdback.months
-    return date(
-        months // _MONTHS_IN_YEAR, months % _MONTHS_IN_YEAR + 1, holdback.release_day
-    )
 
 
 @dataclass(slots=True)
@@ -207,18 +186,18 @@ class _Books:
 
     def _draw(self, counted: int) -> int:
         """Lift the period to the draw, or pay earlier lifts back from the rest."""
-        draw = self.policy.draw
-        if draw is None:
-            return 0
         _kind, months = _PERIODS[self.policy.schedule]
-        carried = min(self.balance - self._committed(), 0)
-        missing = draw.minor * months - (counted + carried)
-        if missing > 0:
-            self.advance += missing if draw.recoverable else 0
-            return missing
-        back = min(self.advance, -missing)
-        self.advance -= back
-        return -back
+        draw = self.policy.draw
+        minor = lifted(
+            draw,
+            months=months,
+            counted=counted,
+            carried=min(self.balance - self._committed(), 0),
+            advance=self.advance,
+        )
+        if minor < 0 or (draw and draw.recoverable):
+            self.advance += minor
+        return minor
 
     def _committed(self) -> int:
         """Return what closed statements will send and have not sent yet."""

@@ -4,7 +4,7 @@ from portal import jobs
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
-from portal.statements import service
+from portal.statements import queries, service
 from portal.statements.service.close import CLOSE_CHUNK, FINISH_CLOSE
 
 
@@ -14,6 +14,16 @@ def ensure_periods() -> None:
     now = utc_now()
     with transaction(db.session()) as session:
         service.ensure_all_periods(session, now)
+
+
+@jobs.periodic("statements.release_reserves", cron="13 * * * *")
+def release_reserves() -> None:
+    """Book what was held back until today, a partner at a time."""
+    now = utc_now()
+    due = queries.held(db.session(), before=now)
+    for enrollment_id in sorted({row.statement.enrollment_id for row in due}):
+        with transaction(db.session()) as session:
+            service.release(session, [enrollment_id], before=now, now=now)
 
 
 @jobs.task(CLOSE_CHUNK)

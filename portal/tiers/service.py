@@ -319,6 +319,32 @@ def keep_up(
     return line
 
 
+def timeline_of(
+    session: Session,
+    enrollment: Enrollment,
+    definition: ProgramDefinition,
+    *,
+    until: datetime,
+) -> Timeline:
+    """Return the levels over time up to `until`, if nothing else happens before.
+
+    Args:
+        session: The session to read from.
+        enrollment: Whose.
+        definition: The program as it is in force, with tiers.
+        until: A moment that may be yet to come.
+    """
+    line = _line(
+        definition,
+        queries.events_of(session, [enrollment.id])[enrollment.id],
+        queries.inputs_of(session, [enrollment.id])[enrollment.id],
+        until,
+    )
+    if line is None:
+        raise ValueError(f"{definition.key} has no tiers")
+    return line
+
+
 def _line(
     definition: ProgramDefinition,
     events: Sequence[Event],

@@ -24,7 +24,7 @@ from portal.enrollments.notices import (
 )
 from portal.kit.clock import add_months
 from portal.programs.definition import ProgramDefinition
-from portal.tiers import emails, queries, service
+from portal.tiers import emails, moves, queries, service
 from portal.tiers.rules import Timeline
 
 DUTY = "*tier-duty"
@@ -62,6 +62,7 @@ def act(
     if line is not None and was_running:
         definition = queries.ruled_by(session, enrollment, now=now)
         _tell_of_duty(session, enrollment, definition, line, at=asked)
+        _tell_of_moves(session, enrollment, definition, line, at=asked)
     enrollment_service.notify(session, enrollment, now=asked)
 
 
@@ -81,6 +82,27 @@ def _tell_of_duty(
         return
     enrollment_service.keep(session, enrollment, notice, now=at)
     emails.send_duty(session, enrollment, definition, duty, notice, now=at)
+
+
+def _tell_of_moves(
+    session: Session,
+    enrollment: Enrollment,
+    definition: ProgramDefinition,
+    line: Timeline,
+    *,
+    at: datetime,
+) -> None:
+    """Say which tier will be lost on the next date, and which one was."""
+    falls = [moves.recent_fall(definition, line, at=at)]
+    date = moves.next_date(definition, at)
+    if date is not None and line.ends_at is None:
+        ahead = service.timeline_of(session, enrollment, definition, until=date)
+        falls.append(moves.coming_fall(definition, ahead, on=date, at=at))
+    told = enrollments.told(session, enrollment.id)
+    for fall in falls:
+        if fall is not None and is_new(fall.notice, told):
+            enrollment_service.keep(session, enrollment, fall.notice, now=at)
+            emails.send_move(session, enrollment, definition, fall, now=at)
 
 
 def _of_duty(

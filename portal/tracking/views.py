@@ -31,6 +31,7 @@ _WHERE = {
     GateKind.CERTIFICATION: "certification.index",
     GateKind.FEE: "fees.index",
     GateKind.TAX_FORM: "tax.index",
+    GateKind.PAYOUT_ACCOUNT: "payouts.index",
 }
 """The page on which a partner meets a gate of this kind."""
 

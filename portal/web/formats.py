@@ -91,9 +91,15 @@ def number(value: int) -> str:
 
 def percent_bps(bps: int) -> str:
     """Return basis points as a percentage: 2000 is `20%`, 1250 is `12.5%`."""
-    pattern = copy(_locale().percent_formats[None])
+    return format_percent_bps(bps, _locale())
+
+
+def format_percent_bps(bps: int, locale: Locale | str) -> str:
+    """Return basis points as a percentage in a language of the caller's choice."""
+    locale = Locale.parse(locale)
+    pattern = copy(locale.percent_formats[None])
     pattern.frac_prec = (0, 2)
-    text: str = pattern.apply(Decimal(bps).scaleb(-4), _locale())
+    text: str = pattern.apply(Decimal(bps).scaleb(-4), locale)
     return text.replace("-", MINUS)
 
 

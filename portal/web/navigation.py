@@ -77,7 +77,16 @@ _PUBLIC = (
 _WORKSPACE = (
     NavGroup(
         None,
-        (NavItem(_("Home"), "dashboard.home", "home", "workspace:home:read", "g h"),),
+        (
+            NavItem(_("Home"), "dashboard.home", "home", "workspace:home:read", "g h"),
+            NavItem(
+                _("Your steps"),
+                "dashboard_steps.index",
+                "check",
+                "workspace:home:read",
+                "g n",
+            ),
+        ),
     ),
     NavGroup(
         _("Earn"),
@@ -181,6 +190,13 @@ _STAFF = (
                 "handshake",
                 "staff:applications:read",
                 "g a",
+            ),
+            NavItem(
+                _("Invitations"),
+                "invitations_admin.index",
+                "mail",
+                "staff:applications:read",
+                "g n",
             ),
             NavItem(
                 _("Partners"),

@@ -15,6 +15,9 @@ from typing import Any, cast
 
 import typst
 
+_FONTS = Path(__file__).with_name("fonts")
+"""Arabic and Korean, beside the Latin, Greek and Cyrillic inside typst."""
+
 _one_at_a_time = Lock()
 
 
@@ -37,7 +40,7 @@ def set_paper(template: Path, data: Mapping[str, Any], *, dated: datetime) -> by
                 timestamp=timestamp,
             )
         except typst.TypstError:
-            # The standards refuse a script for which there is no font. A file with
+            # The standards refuse a script for which we bring no font. A file with
             # the fonts of this machine, and without the standards, is better than none.
             pdf = _compiler(template, with_system_fonts=True).compile(
                 format="pdf", sys_inputs={"data": content}, timestamp=timestamp
@@ -47,6 +50,6 @@ def set_paper(template: Path, data: Mapping[str, Any], *, dated: datetime) -> by
 
 @cache
 def _compiler(template: Path, *, with_system_fonts: bool) -> typst.Compiler:
-    """Return a compiler, its fonts read once: those inside typst, and the system's."""
-    fonts = typst.Fonts(include_system_fonts=with_system_fonts)
+    """Return a compiler, its fonts read once."""
+    fonts = typst.Fonts(include_system_fonts=with_system_fonts, font_paths=[_FONTS])
     return typst.Compiler(input=template, font_paths=fonts)

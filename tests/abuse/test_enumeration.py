@@ -4,17 +4,25 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from portal.certification import service
+from portal.certification.models import Certificate
 from tests.accounts.signing import joined
 from tests.architecture.route_objects import World, a_world, maker_for
 from tests.factories.applications import ApplicationFactory
+from tests.factories.base_factory import NOW
 
 Pair = tuple[str, dict[str, str] | None]
 
 VARYING = {"X-Request-Id", "Content-Length", "Set-Cookie", "Location", "Date"}
 """Headers that differ between any two answers; that they are there is compared."""
+
+
+LENGTH_CLASS = 0.15
+"""Share by which two pages may differ in length, such as for a name in one of them."""
 
 
 def value_of(world: World, endpoint: str, argument: str) -> str:
@@ -56,7 +64,29 @@ def reference(world: World) -> tuple[Pair, Pair]:
 
 def certificate(world: World) -> tuple[Pair, Pair]:
     number = value_of(world, "certification_public.verify", "number")
-    return (f"/verify/{number}", None), ("/verify/AAAA-AAAA-AAAA-AAAA", None)
+    return (f"/verify/{number}", None), (f"/verify/{service.new_number()}", None)
+
+
+def code_of_certificate(world: World) -> tuple[Pair, Pair]:
+    (known, _), (unknown, _) = certificate(world)
+    return (f"{known}/qr.svg", None), (f"{unknown}/qr.svg", None)
+
+
+def withdrawn_badge(world: World) -> tuple[Pair, Pair]:
+    """The badge of a certificate that was revoked, and of one that never was."""
+    (known, _), (unknown, _) = certificate(world)
+    number = known.rpartition("/")[2]
+    found = world.session.scalars(
+        select(Certificate).where(Certificate.number == number)
+    ).one()
+    found.revoked_at, found.revocation_reason = NOW, "Copied."
+    return (f"{known}/badge.json", None), (f"{unknown}/badge.json", None)
+
+
+def course(world: World) -> tuple[Pair, Pair]:
+    """The course of an exam that is there but not open, and of none."""
+    key = value_of(world, "certification_course.course", "key")
+    return (f"/courses/{key}", None), ("/courses/no-such-exam-here", None)
 
 
 def statement(world: World) -> tuple[Pair, Pair]:
@@ -70,7 +100,19 @@ def link(world: World) -> tuple[Pair, Pair]:
 
 
 @pytest.mark.parametrize(
-    "case", [sign_in, recover, apply, reference, certificate, statement, link]
+    "case",
+    [
+        sign_in,
+        recover,
+        apply,
+        reference,
+        certificate,
+        code_of_certificate,
+        withdrawn_badge,
+        course,
+        statement,
+        link,
+    ],
 )
 def test_known_and_unknown_are_answered_alike(
     case: Callable[[World], tuple[Pair, Pair]], app: Flask, session: Session
@@ -88,3 +130,5 @@ def test_known_and_unknown_are_answered_alike(
     assert sorted(known.headers.keys()) == sorted(unknown.headers.keys())
     for name in set(known.headers.keys()) - VARYING:
         assert known.headers.getlist(name) == unknown.headers.getlist(name)
+    sizes = sorted(len(answered.data) for answered in (known, unknown))
+    assert sizes[1] - sizes[0] <= sizes[1] * LENGTH_CLASS

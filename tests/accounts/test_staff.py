@@ -55,7 +55,7 @@ def test_the_page_costs_the_same_however_many_there_are(
     with count_queries() as statements:
         client.get("/admin/users")
 
-    assert len(statements) == 2  # who asks, the people
+    assert len(statements) == 3  # who asks, the people, whether payouts are frozen
 
 
 def test_an_auditor_sees_the_page_and_changes_nothing(

@@ -21,11 +21,11 @@ from portal.adjustments.rules import AdjustmentReason
 from portal.audit.models import AuditEvent
 from portal.kit.ids import new_id
 from portal.kit.money import Money
-from portal.payouts.verify import verify
 from portal.statements import service as statements
 from portal.statements.models import Period, Statement
 from portal.statements.queries import so_far
 from portal.statements.rules import LineKind, Severity
+from portal.verification.service import verify
 from tests.commissions.story import Story
 from tests.conftest import CountQueries, SignIn
 from tests.factories.adjustments import AdjustmentFactory

@@ -415,9 +415,9 @@ class TestSteps:
         assert "https://www.hanbit.example" in response.text
 
     @pytest.mark.parametrize(
-        "path", ["/apply/{}/check", "/application/{}/reply", "/apply/{slug}"]
+        "path", ["/apply/{}/check", "/application/{}/withdraw", "/apply/{slug}"]
     )
-    def test_files_are_refused_everywhere(
+    def test_files_are_refused_where_none_is_asked_for(
         self, session: Session, opened: Opened, path: str
     ) -> None:
         del session

@@ -35,9 +35,21 @@ from portal.statements.models import Statement
 from tests.agreements.signing import signed
 from tests.commissions.story import Story
 from tests.factories.adjustments import AdjustmentFactory
-from tests.factories.applications import ApplicationFactory, ApplicationLinkFactory
+from tests.factories.applications import (
+    ApplicationDocumentFactory,
+    ApplicationFactory,
+    ApplicationLinkFactory,
+)
 from tests.factories.base_factory import NOW
-from tests.factories.certification import EXAM, answer_all, started
+from tests.factories.certification import (
+    EXAM,
+    a_course,
+    a_program_with_an_open_course,
+    another_exam,
+    answer_all,
+    started,
+)
+from tests.factories.invitations import InvitationFactory
 from tests.factories.people import PartnerFactory, PartnerMemberFactory, UserFactory
 from tests.factories.tax import UNPROVEN
 from tests.factories.tax import signed as signed_form
@@ -174,6 +186,16 @@ def _attempt(world: World) -> object:
     return started(world.session, holder, world.story.enrollment, utc_now()).id
 
 
+def _failed(world: World) -> object:
+    """An attempt that its holder failed a moment ago."""
+    holder, now = world.people[HOLDER], utc_now()
+    exam = another_exam(world.session)
+    enrollment = world.story.enrollment
+    attempt = started(world.session, holder, enrollment, now, certification=exam)
+    certification.submit(world.session, attempt, now=now)
+    return attempt.id
+
+
 def _session(world: World) -> object:
     whose = UserSession.user_id == world.people[HOLDER].id
     return world.session.scalars(select(UserSession.id).where(whose)).first()
@@ -197,6 +219,15 @@ def _staff(world: World) -> object:
 
 def _application(world: World) -> object:
     return ApplicationFactory.create(version=world.story.version).id
+
+
+def _invitation_of_staff(world: World) -> object:
+    return InvitationFactory.create(program=world.story.version.program).id
+
+
+def _document(world: World) -> object:
+    application_id = world.the(_application)
+    return ApplicationDocumentFactory.create(application_id=application_id).id
 
 
 def _period(world: World) -> object:
@@ -233,6 +264,26 @@ def _certificate_id(world: World) -> object:
 
 def _certificate_number(world: World) -> object:
     return world.the(_certificate).number  # type: ignore[attr-defined]  # a certificate
+
+
+def _lesson(world: World) -> object:
+    return world.the(_course).id  # type: ignore[attr-defined]  # a lesson
+
+
+def _lesson_key(world: World) -> object:
+    return world.the(_course).key  # type: ignore[attr-defined]  # a lesson
+
+
+def _course(world: World) -> object:
+    """The first of the exam's lessons."""
+    return a_course(world.session)[0]
+
+
+def _exam_of_open_course(world: World) -> object:
+    """An exam whose course a program opens to everybody."""
+    world.the(_course)
+    a_program_with_an_open_course()
+    return EXAM
 
 
 def _batch(world: World) -> PayoutBatch:
@@ -296,6 +347,14 @@ def _slug(world: World) -> object:
     return world.story.version.program.key
 
 
+def _step_key(world: World) -> object:
+    return world.story.version.definition.join.steps[0].key
+
+
+def _question_key(world: World) -> object:
+    return world.story.version.definition.join.questions[0].key
+
+
 def _number(world: World) -> object:
     return world.story.version.number
 
@@ -320,6 +379,16 @@ def _link_of_application(world: World) -> object:
     token = "t" * 43
     ApplicationLinkFactory.create(
         application=application, token=token, expires_at=utc_now() + timedelta(days=1)
+    )
+    return token
+
+
+def _invitation_to_program(world: World) -> object:
+    token = "i" * 43
+    InvitationFactory.create(
+        program=world.story.version.program,
+        token=token,
+        expires_at=utc_now() + timedelta(days=1),
     )
     return token
 
@@ -357,13 +426,23 @@ MAKERS: dict[str, Maker] = {
     "applications:slug": _slug,
     "applications_admin:application_id": _application,
     "applications_review:application_id": _application,
+    "applications_documents:application_id": _application,
+    "applications_documents:document_id": _document,
+    "applications_status:document_id": _document,
     "applications_status:reference": _reference,
+    "certificates:certificate_id": _certificate_id,
     "certification:attempt_id": _attempt,
-    "certification:certificate_id": _certificate_id,
     "certification:key": _exam,
+    "certification.retry_reminder:attempt_id": _failed,
     "certification_admin:certificate_id": _certificate_id,
     "certification_bank:key": _exam,
     "certification_bank:question_id": _question,
+    "certification_course:key": _exam,
+    "certification_course:lesson": _lesson_key,
+    "certification_lessons:key": _exam,
+    "certification_lessons:lesson_id": _lesson,
+    "certification_open_course:key": _exam_of_open_course,
+    "certification_open_course:lesson": _lesson_key,
     "certification_public:number": _certificate_number,
     "commissions:commission_id": _commission,
     "commissions:customer_id": _customer,
@@ -375,12 +454,17 @@ MAKERS: dict[str, Maker] = {
     "enrollments_admin:enrollment_id": _enrollment,
     "fees:enrollment_id": _enrollment,
     "fees:subscription_id": _fee,
+    "invitations:token": _invitation_to_program,
+    "invitations_admin:invitation_id": _invitation_of_staff,
     "mail_admin:email_id": _mail,
     "partners:user_id": _member,
     "payout_batches:batch_id": _batch_id,
     "payout_batches:row_id": _batch_row_id,
     "payouts_admin:statement_id": _statement,
     "programs:slug": _slug,
+    "form_editor:question_key": _question_key,
+    "form_editor:slug": _slug,
+    "form_editor:step_key": _step_key,
     "programs_admin:number": _number,
     "programs_admin:slug": _slug,
     "trial_admin:slug": _slug,

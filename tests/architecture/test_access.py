@@ -27,16 +27,24 @@ PUBLIC_SURFACE = {
     "applications.enter_code",
     "applications.resend",
     "applications.start",
+    # An invitation, only by the token in its link; answered only by its address.
+    "invitations.answer",
+    "invitations.show",
     # One application, only in a browser that followed its mailed link.
     "applications.check",
     "applications.save_step",
+    "applications.save_step_with_files",
     "applications.sent",
     "applications.step",
     "applications.tasks",
+    "applications_status.document",
+    "applications_status.look_again",
     "applications_status.reply",
     "applications_status.show",
     "applications_status.withdraw",
     # Meant for everybody: programs, checks of numbers and files, referral links.
+    "certification_open_course.course",
+    "certification_open_course.lesson",
     "certification_public.ask",
     "certification_public.badge",
     "certification_public.issuer",
@@ -45,6 +53,8 @@ PUBLIC_SURFACE = {
     "certification_public.verify",
     "programs.detail",
     "programs.home",
+    "programs.robots",
+    "programs.sitemap",
     "statements_public.verify",
     "tracking.follow",
     # Files, health, and two choices kept in the visitor's own cookie.

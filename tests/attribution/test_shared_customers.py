@@ -19,8 +19,8 @@ from portal.commissions import queries as commission_queries
 from portal.commissions import service as commissions
 from portal.dashboard.queries import home
 from portal.dashboard.queries import partners as partner_list
-from portal.payouts.verify import verify
 from portal.programs.definition import CreditModel
+from portal.verification.service import verify
 from tests.attribution.sharing import CAME, DAY, clicked, partners, shared
 from tests.commissions.facts import rule
 from tests.commissions.story import Story

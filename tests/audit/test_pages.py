@@ -109,7 +109,7 @@ def test_the_list_costs_the_same_however_long_it_is(
     with count_queries() as statements:
         client.get("/admin/audit")
 
-    assert len(statements) == 3  # who asks, the events, the people to filter by
+    assert len(statements) == 4  # who asks, events, people to filter by, a freeze
 
 
 def test_the_export_holds_what_the_filters_leave(

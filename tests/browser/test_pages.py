@@ -1,19 +1,22 @@
 """Every main page in the dark on a phone: axe, width, and no complaint."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize
 from sqlalchemy import select
 
+from portal.accounts.models import User
 from portal.applications.models import Application
+from portal.certification.courses.models import Lesson
 from portal.certification.models import Certificate
 from portal.commissions.models import Commission
 from portal.enrollments.models import Enrollment
 from portal.kit.ids import public_id
 from portal.kit.postgres import EmbeddedPostgres
+from portal.partners.models import Partner
 from portal.programs.models import Program
 from portal.sales.models import Customer
 from portal.statements.models import Period, Statement
@@ -21,6 +24,10 @@ from portal.tracking.models import ReferralLink
 from tests.browser.conftest import OpenContext, browser_of_ones_own
 from tests.browser.watching import Watch
 from tests.databases import MakeDatabase
+from tests.enrollments.gates import EXAM, FEE, TAX_FORM, TERMS, definition_with_gates
+from tests.factories import base_factory
+from tests.factories.invitations import InvitationFactory
+from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 from tests.journeys import steps
 from tests.journeys.conftest import START
 from tests.journeys.world import World, opened
@@ -30,33 +37,47 @@ pytestmark = pytest.mark.browser
 OWNER = "mina@hanbit.example"
 BUYER = "bo@buyer.example"
 PHONE = ViewportSize(width=390, height=844)
+INVITATION = "i" * 43
 NARROWEST = ViewportSize(width=320, height=700)
 
 PAGES = {
     "": [
         "/", "/programs/{program}", "/programs/nowhere", "/apply/{program}", "/verify",
-        "/verify/{certificate}", "/verify/statement", "/verify/statement/{sha256}",
-        "/login", "/login/recover",
+        "/verify/{certificate}", "/verify/NOPE-NOPE", "/verify/statement",
+        "/verify/statement/{sha256}",
+        "/login", "/login/recover", "/invitations/{invitation}",
     ],
     "partner": [
         "/app", "/app/links", "/app/links/new", "/app/links/{link}", "/app/customers",
         "/app/customers/{customer}", "/app/earnings", "/app/earnings/{commission}",
         "/app/statements", "/app/statements/{statement}", "/app/billing",
-        "/app/certifications", "/app/tier", "/app/programs",
+        "/app/certifications", "/app/certifications/solutions-partner/start",
+        "/app/certifications/solutions-partner/course",
+        "/app/certifications/solutions-partner/course/the-right-customer",
+        "/app/certifications/certificates/{own_certificate}", "/app/tier",
+        "/app/programs",
         "/app/programs/{enrollment}/agreement", "/app/team", "/account/security",
+        "/app/steps",
     ],
     "staff": [
         "/admin", "/admin/applications", "/admin/applications/{application}",
         "/admin/applications/several",
         "/admin/partners", "/admin/partners/{partner}", "/admin/commissions",
         "/admin/commissions/{commission}", "/admin/periods", "/admin/periods/{period}",
-        "/admin/periods/{open_period}", "/admin/statements",
+        "/admin/periods/{open_period}", "/admin/periods/{open_period}/preview",
+        "/admin/statements",
         "/admin/statements/{statement}", "/admin/fees", "/admin/programs",
         "/admin/programs/{program}", "/admin/programs/{program}/versions",
         "/admin/programs/{program}/changes", "/admin/programs/{program}/edit",
-        "/admin/programs/{program}/trial",
-        "/admin/programs/new", "/admin/certifications", "/admin/events",
-        "/admin/mail", "/admin/users", "/admin/audit",
+        "/admin/programs/{program}/trial", "/admin/forms/{program}",
+        "/admin/forms/{program}/preview", "/admin/forms/{program}/questions/role",
+        "/admin/programs/new", "/admin/certifications",
+        "/admin/certifications/solutions-partner/course",
+        "/admin/certifications/solutions-partner/course/new",
+        "/admin/certifications/lessons/{lesson}", "/admin/events",
+        "/admin/mail", "/admin/users", "/admin/audit", "/admin/requirements",
+        "/admin/enrollments/{enrollment}/gates", "/admin/invitations",
+        "/admin/invitations/new", "/admin/invitations/import",
     ],
 }  # fmt: skip
 EVERY = [(who, path) for who, paths in PAGES.items() for path in paths]
@@ -124,6 +145,35 @@ def tell(world: World) -> None:
     world.travel_to(datetime(2026, 4, 3, 9, tzinfo=UTC))
     steps.close_month(world, steps.AGENCY, "2026-03")
     steps.apply(world, steps.AFFILIATE, "sam@ortiz.example", steps.AFFILIATE_ANSWERS)
+    with world.books() as session:
+        base_factory.bind(session)
+        # A second program of the agency's, in which nearly everything is left to do.
+        EnrollmentFactory.create(
+            partner=session.scalars(select(Partner)).first(),
+            version=ProgramVersionFactory.create(
+                definition_json=definition_with_gates(
+                    EXAM | {"team": {"who": "everyone", "newcomer_days": 30}},
+                    FEE | {"blocks": ["link"], "deadline_days": 40},
+                    TAX_FORM | {"kind": "deals"},
+                    TERMS,
+                )
+                | {"name": "Team Program", "visibility": "unlisted"}
+            ),
+            joined_at=world.now,
+        )
+        program = session.scalars(
+            select(Program).where(Program.key == steps.AFFILIATE)
+        ).one()
+        InvitationFactory.create(
+            program=program,
+            invited_by=session.scalars(
+                select(User).where(User.email == "ada@acme.example")
+            ).one(),
+            token=INVITATION,
+            sent_at=world.now,
+            expires_at=world.now + timedelta(days=30),
+        )
+        session.commit()
 
 
 def names(world: World) -> dict[str, str]:
@@ -143,7 +193,10 @@ def names(world: World) -> dict[str, str]:
         ).all()
         return {
             "program": steps.AGENCY,
+            "invitation": INVITATION,
             "certificate": session.scalars(select(Certificate.number)).one(),
+            "own_certificate": first(Certificate),
+            "lesson": first(Lesson),
             "sha256": statement.sha256,
             "statement": statement.public_id,
             "partner": public_id("prt", statement.partner_id),

@@ -81,7 +81,10 @@ def test_an_answer_is_kept_while_it_is_given_and_shown_again(
 
     keys = [order[one] if isinstance(one, int) else one for one in answer]
     expected = keys if kind == "order" else sorted(keys)
-    assert (reply.status_code, reply.json) == (200, {"saved": True})
+    assert (reply.status_code, reply.json) == (
+        200,
+        {"saved": True, "version": 1},
+    )
     assert saved(attempt, kind) == expected
     page = client.get(path).get_data(as_text=True)
     marks = page.count(" checked") + page.count(" selected")

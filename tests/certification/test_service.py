@@ -219,4 +219,4 @@ def test_numbers_are_long_and_never_repeat() -> None:
     numbers = {service.new_number() for _ in range(1_000)}
 
     assert len(numbers) == 1_000
-    assert all(len(number) == 19 for number in numbers)
+    assert all(len(number) == 34 for number in numbers)

@@ -10,6 +10,7 @@ from portal.commissions.calculation import (
     rate,
 )
 from portal.programs.definition import DealSource, Gate, Trigger
+from portal.tiers.facts import TierInputs, TierOverride
 from tests.commissions.facts import (
     amounts,
     at,
@@ -24,6 +25,47 @@ from tests.commissions.facts import (
     sale,
     terms,
 )
+
+
+class TestTermsOfALevel:
+    def test_who_moves_down_has_its_earlier_deals_moved_to_the_terms_there(
+        self,
+    ) -> None:
+        """HubSpot 2023: 36 months become 12 from the original sale."""
+        program = definition(
+            rules=[
+                rule(key="up", when={"tiers": ["gold"]}, duration_months=36),
+                rule(key="down", when={"tiers": ["partner"]}, duration_months=12),
+            ]
+        )
+        paid = [
+            sale("old 1", "2024-01-10", 10_000, customer="old"),
+            sale("new 1", "2025-03-10", 10_000, customer="new"),
+            # 18 months after the older customer's first payment, still on gold.
+            sale("old 2", "2025-07-10", 10_000, customer="old"),
+            sale("old 3", "2025-09-10", 10_000, customer="old"),
+            sale("new 2", "2026-03-09", 10_000, customer="new"),
+            sale("new 3", "2026-03-10", 10_000, customer="new"),
+        ]
+        gold = TierOverride(
+            level="gold", from_at=at("2023-12-01"), until_at=at("2025-08-01")
+        )
+
+        lines = rate(
+            paid,
+            [],
+            terms=terms(program, "old", "new"),
+            tier_inputs=TierInputs(overrides=(gold,)),
+        )
+
+        assert [(line.rule_key, line.amount_minor) for line in lines] == [
+            ("up", 2_000),
+            ("up", 2_000),
+            ("up", 2_000),
+            ("down", 0),
+            ("down", 2_000),
+            ("down", 0),
+        ]
 
 
 class TestConditions:

@@ -272,7 +272,7 @@ class TestRecompute:
         with count_queries() as statements:
             story.recompute()
 
-        assert len(statements) == 16
+        assert len(statements) == 15
         assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
     def test_several_at_once_come_out_as_one_after_the_other(

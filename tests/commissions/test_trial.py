@@ -19,6 +19,7 @@ from portal.kit.clock import utc_now
 from portal.kit.money import Money
 from portal.programs.definition import ProgramDefinition
 from portal.programs.documents import dump_json, dump_yaml, load_json
+from portal.sales.models import SaleLine
 from tests.commissions.facts import bands, rule
 from tests.commissions.story import Story, a_version
 from tests.factories.people import UserFactory
@@ -91,6 +92,14 @@ class TestTrial:
 
         assert found.draft == usd(27_000)
         assert found.winners == 1
+
+    def test_a_product_that_nobody_bought_is_named(self, story: Story) -> None:
+        bought(story, "seats")
+        about = rule(when={"products": ["seats", "seat"], "except_products": []})
+
+        found = tried(story, drafted(story, rules=[about]))
+
+        assert (found.unsold, found.sold) == (("seat",), ("seats",))
 
     def test_nothing_is_written(self, story: Story) -> None:
         tried(story, drafted(story, rules=[rule(bands=bands((0, 1_000)))]))
@@ -166,6 +175,19 @@ class TestPage:
         assert "$426.58" in shown
         assert "Healthy: above 4" in shown
 
+    def test_a_draft_about_an_unknown_product_is_told_what_was_sold(
+        self, story: Story, sign_in: SignIn
+    ) -> None:
+        client = sign_in(UserFactory.create(role=Role.ADMIN))
+        text = dump_yaml(drafted(story, rules=[rule(when={"products": ["seat"]})]))
+
+        shown = text_of(post(client, story, text))
+        assert "The draft names seat, and nobody bought it in these days." in shown
+        assert "None of the sales says which product was bought." in shown
+
+        bought(story, "seats")
+        assert "Sold were: seats." in text_of(post(client, story, text))
+
     def test_a_year_without_figures_asks_for_them(
         self, story: Story, sign_in: SignIn
     ) -> None:
@@ -203,6 +225,23 @@ class TestPage:
         client = sign_in(UserFactory.create(role=Role.ADMIN))
 
         assert "Nothing was sold in these days" in page(client, Story(session))
+
+
+def bought(story: Story, product: str) -> None:
+    sale = story.sale(story.credited(), utc_now() - 5 * DAY)
+    story.session.add(
+        SaleLine(
+            sale_id=sale.id,
+            position=1,
+            product=product,
+            description="",
+            units=1,
+            net_minor=sale.net_minor,
+            discount_minor=0,
+            tax_minor=sale.tax_minor,
+        )
+    )
+    story.session.flush()
 
 
 def address(story: Story) -> str:

@@ -16,7 +16,7 @@ from portal.commissions.models import Commission
 from portal.enrollments.models import GateInterval
 from portal.kit.clock import utc_now
 from portal.kit.ids import public_id
-from portal.sales.models import RefundKind
+from portal.sales.models import RefundKind, Sale
 from tests.commissions.facts import bands, rule
 from tests.commissions.story import Story, a_version
 from tests.factories.base_factory import NOW
@@ -352,6 +352,20 @@ class TestCustomers:
         assert "Got money back" in shown
         assert "$" not in shown + listed
 
+    def test_a_marketer_reads_of_money_that_came_back_to_the_vendor(
+        self, story: Story, sign_in: SignIn
+    ) -> None:
+        line = newest(story)
+        sale = story.session.get_one(Sale, line.sale_id)
+        story.refund(sale, utc_now() - DAY, -20_000, RefundKind.REFUND_FAILED)
+        story.recompute()
+        client = sign_in(story.user(Role.PARTNER_MARKETER))
+
+        shown = page(client, f"/app/customers/{_public(line.customer_id)}")
+
+        assert "Money came back to the vendor" in shown
+        assert "$" not in shown
+
     def test_another_partners_customer_is_no_such_page(
         self, story: Story, session: Session, sign_in: SignIn
     ) -> None:
@@ -400,7 +414,7 @@ class TestStaff:
         with count_queries() as statements:
             page(client, "/admin/commissions")
 
-        assert len(statements) == 5
+        assert len(statements) == 6
 
     def test_the_empty_list_says_so(self, session: Session, sign_in: SignIn) -> None:
         del session

@@ -133,7 +133,7 @@ class TestList:
         with count_queries() as statements:
             page(admin, LIST)
 
-        assert len(statements) == 9
+        assert len(statements) == 10
 
 
 class TestFile:

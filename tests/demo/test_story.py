@@ -26,13 +26,13 @@ from portal.mail.models import MailStatus, OutboxEmail
 from portal.partners import queries as partners
 from portal.payments.models import InboxEvent, InboxStatus
 from portal.payouts.models import Payout
-from portal.payouts.verify import verify
 from portal.programs.definition import Blocks
 from portal.sales.models import Customer, Refund, RefundKind
 from portal.statements.models import Period, PeriodStatus, Statement
 from portal.statements.rules import Payment
 from portal.stripe_sandbox.sandbox import Sandbox
 from portal.tiers.models import TierChange
+from portal.verification.service import verify
 from tests.demo.conftest import SETTING
 
 

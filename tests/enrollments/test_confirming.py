@@ -245,7 +245,7 @@ class TestAgain:
 
         confirm(session, enrollment, staff)
 
-        assert kept(session, enrollment) == [Interval(LATER, LATER), Interval(LATER)]
+        assert kept(session, enrollment) == [Interval(LATER)]
 
 
 def withdraw(

@@ -14,7 +14,7 @@ from portal.enrollments import queries, service
 from portal.enrollments.models import Enrollment, EnrollmentStatus, GateInterval
 from portal.enrollments.rules import GateStatus
 from portal.kit.errors import DomainError
-from portal.programs.definition import GateKind
+from portal.programs.definition import BY_HAND, GateKind
 from tests.enrollments.gates import EXAM, FEE, TAX_FORM, TERMS, enrolled
 from tests.factories.base_factory import NOW
 from tests.factories.people import UserFactory
@@ -31,6 +31,9 @@ KINDS = {
     GateKind.FEE: FEE | {"key": "one"},
     GateKind.CONFIRMATION: TAX_FORM | {"key": "one"},
     GateKind.TAX_FORM: TAX_FORM | {"key": "one", "kind": "tax_form"},
+    GateKind.PAYOUT_ACCOUNT: TAX_FORM | {"key": "one", "kind": "payout_account"},
+    GateKind.DEALS: TAX_FORM | {"key": "one", "kind": "deals"},
+    GateKind.CREDENTIAL: TAX_FORM | {"key": "one", "kind": "credential"},
 }
 
 # How a gate stands before the event: what is kept, and its deadline.
@@ -103,7 +106,7 @@ AFTER: Mapping[str, Mapping[str, str]] = {
 """What each event makes of each state; `refused` leaves everything as it was."""
 
 BY_STAFF = ("confirm", "withdraw")
-"""Only of the kind `confirmation`; of every other kind they are refused."""
+"""Only of the kinds in `BY_HAND`; of every other kind they are refused."""
 
 
 def said(status: GateStatus) -> str:
@@ -143,7 +146,7 @@ def test_every_event_in_every_state_of_a_gate(session: Session, kind: GateKind) 
         before = said(_standing(session, enrollment))
         for name, event in EVENTS.items():
             wanted = AFTER[state][name]
-            if name in BY_STAFF and kind is not GateKind.CONFIRMATION:
+            if name in BY_STAFF and kind not in BY_HAND:
                 wanted = REFUSED
             with session.begin_nested() as savepoint:
                 try:

@@ -5,6 +5,7 @@ import factory
 from portal.accounts.tokens import token_hash
 from portal.applications.models import (
     Application,
+    ApplicationDocument,
     ApplicationLink,
     ApplicationMessage,
     ApplicationStatus,
@@ -107,3 +108,20 @@ class ApplicationMessageFactory(Factory):
     author = factory.SubFactory(UserFactory, reviewer=True)
     text = "Which of your clients use a billing tool today?"
     written_at = NOW
+
+
+class ApplicationDocumentFactory(Factory):
+    class Meta:
+        model = ApplicationDocument
+
+    class Params:
+        application = factory.SubFactory(ApplicationFactory)
+
+    application_id = factory.SelfAttribute("application.id")
+    question_key = "proof"
+    name = "register.pdf"
+    media_type = "application/pdf"
+    content = b"%PDF-1.7 not looked into here"
+    size = factory.LazyAttribute(lambda row: len(row.content))
+    sent_sha256 = b"\x01" * 32
+    uploaded_at = NOW

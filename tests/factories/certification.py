@@ -5,6 +5,9 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.certification import bank, queries, service
+from portal.certification.courses import service as courses
+from portal.certification.courses.content import LessonContent
+from portal.certification.courses.models import Lesson, LessonVersion
 from portal.certification.models import (
     AnswerKey,
     Attempt,
@@ -14,12 +17,15 @@ from portal.certification.models import (
 )
 from portal.enrollments.models import Enrollment
 from portal.partners.models import PartnerMember
+from portal.programs.documents import preset
+from portal.programs.models import ProgramVersion
 from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerMemberFactory
-from tests.factories.programs import EnrollmentFactory
+from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 
 EXAM = "solutions-partner"
 
+ANOTHER = "another"
 EVERY_KIND = f"""
 key: {EXAM}
 title: Every kind
@@ -64,11 +70,73 @@ def exam(session: Session) -> Certification:
     return certification
 
 
+def another_exam(session: Session) -> Certification:
+    """One more exam, which no program asks for."""
+    text = EVERY_KIND.replace(EXAM, ANOTHER)
+    certification = bank.install(session, bank.read_bank(text))
+    session.flush()
+    return certification
+
+
 def exam_of_every_kind(session: Session) -> Certification:
     """An exam of four questions, one of each kind, in the place of the default one."""
     certification = bank.install(session, bank.read_bank(EVERY_KIND))
     session.flush()
     return certification
+
+
+def a_course(session: Session, *titles: str) -> list[Lesson]:
+    """Published lessons of the default exam, five minutes each, on its topic `A`."""
+    certification = exam(session)
+    lessons = []
+    for title in titles or ("One", "Two", "Three"):
+        lesson = courses.create(
+            session, certification, title.lower(), content(title), actor=None, now=NOW
+        )
+        session.flush()
+        publish(session, lesson)
+        lessons.append(lesson)
+    return lessons
+
+
+def content(title: str = "One", **changed: str | int) -> LessonContent:
+    """What a lesson says."""
+    return LessonContent.model_validate(
+        {
+            "title": title,
+            "topic": "A",
+            "minutes": 5,
+            "text": f"What there is to know about {title.lower()}.",
+            **changed,
+        }
+    )
+
+
+def publish(
+    session: Session,
+    lesson: Lesson,
+    text: str | None = None,
+    *,
+    read_again: bool = False,
+    now: datetime = NOW,
+) -> LessonVersion:
+    """Publish the draft, or another text."""
+    if text is not None:
+        lesson.text = text
+    return courses.publish(
+        session, lesson, note="News.", read_again=read_again, actor=None, now=now
+    )
+
+
+def a_program_with_an_open_course(**changed: object) -> ProgramVersion:
+    """A program that lets anyone read the courses of its exams."""
+    definition = preset("hubspot-solutions-partner").model_dump(mode="json")
+    for gate in definition["gates"]:
+        gate["course_open_early"] = gate["kind"] == "certification"
+    version: ProgramVersion = ProgramVersionFactory.create(
+        definition_json={**definition, **changed}
+    )
+    return version
 
 
 def learner() -> tuple[User, Enrollment]:
@@ -109,6 +177,18 @@ def answer_all(
         if asked.position > rightly:
             chosen = _wrong(asked, chosen)
         service.answer(attempt, asked.position, chosen, now=now)
+
+
+def passed(
+    session: Session, user: User, enrollment: Enrollment, now: datetime
+) -> Certificate:
+    """The certificate of somebody of this partner who passed at that moment."""
+    attempt = started(session, user, enrollment, now)
+    answer_all(session, attempt, rightly=len(attempt.questions), now=now)
+    certificate = service.submit(session, attempt, now=now)
+    session.flush()
+    assert certificate is not None
+    return certificate
 
 
 def certified(session: Session, now: datetime = NOW) -> Certificate:

@@ -29,7 +29,7 @@ def subscription(
         period_end=END,
         cancel_at_period_end=False,
         ended_at=ended_at,
-        enrollment_id="",
+        enrollment_id=None,
     )
 
 
@@ -39,6 +39,7 @@ def invoice(
     paid_at: datetime | None = NOW,
     period_end: datetime = END,
     refunded: int = 0,
+    taken_back: int = 0,
 ) -> InvoiceFacts:
     return InvoiceFacts(
         id=name,
@@ -48,6 +49,7 @@ def invoice(
         amount_due=3_500,
         amount_paid=3_500 if paid_at else 0,
         amount_refunded=refunded,
+        amount_taken_back=taken_back,
         period_start=period_end - 30 * DAY,
         period_end=period_end,
         paid_at=paid_at,

@@ -16,7 +16,8 @@ from portal.payouts import queries, service
 from portal.payouts.files import Payer
 from portal.payouts.models import PayoutAccount, PayoutBatch
 from portal.payouts.rules import AccountKind, Details, FileFormat
-from portal.payouts.verify import Finding, verify
+from portal.verification.findings import Finding
+from portal.verification.service import verify
 from tests.commissions.story import Story
 from tests.factories.people import UserFactory
 from tests.statements.books import a_month, at, close

@@ -217,7 +217,7 @@ class TestPinning:
         )
         session.flush()
 
-        assert b"000123456789" in service.file_of(batch, keys=KEYS)
+        assert b"000123456789" in service.file_of(session, batch, keys=KEYS)
         assert batch.rows[0].account.masked == "•••• 6789"
 
 
@@ -225,13 +225,13 @@ class TestRotating:
     def test_everything_is_encrypted_anew(self, app: Flask, session: Session) -> None:
         owed_120(session)
         batch = sent_batch(session)
-        content = service.file_of(batch, keys=KEYS)
+        content = service.file_of(session, batch, keys=KEYS)
         new = ("n" * 32,)
 
         count = service.reencrypt(session, keys=new + KEYS)
 
         assert count == 2
-        assert service.file_of(batch, keys=new) == content
+        assert service.file_of(session, batch, keys=new) == content
         assert service.details_of(batch.rows[0].account, keys=new) == US
         service.reencrypt(session, keys=KEYS + new)
         session.flush()

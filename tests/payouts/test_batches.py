@@ -356,10 +356,10 @@ class TestApproving:
     ) -> None:
         batch = approve(session, make(session, finance()), finance())
 
-        first = service.file_of(batch, keys=KEYS)
+        first = service.file_of(session, batch, keys=KEYS)
         session.flush()
         session.expire_all()
-        again = service.file_of(loaded(session, batch), keys=KEYS)
+        again = service.file_of(session, loaded(session, batch), keys=KEYS)
 
         assert first == again
         assert b"000123456789" in first
@@ -371,7 +371,7 @@ class TestApproving:
     @pytest.mark.usefixtures("story")
     def test_a_draft_has_no_file(self, session: Session) -> None:
         with pytest.raises(Conflict):
-            service.file_of(make(session, finance()), keys=KEYS)
+            service.file_of(session, make(session, finance()), keys=KEYS)
 
     @pytest.mark.parametrize("change", ["account", "balance"])
     def test_who_changed_since_is_named(
@@ -431,7 +431,7 @@ class TestCanceling:
         assert owed(story) == Money(12_000, "USD")
         assert (batch.note, batch.rows[0].reason) == ("no", "no")
         with pytest.raises(Conflict):
-            service.file_of(batch, keys=KEYS)
+            service.file_of(session, batch, keys=KEYS)
         assert make(session, finance()).rows
 
     def test_what_was_left_out_keeps_its_reason(

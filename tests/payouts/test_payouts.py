@@ -89,6 +89,17 @@ class TestRecording:
         assert payout.public_id.startswith("pay_")
         assert payout.amount == Money(5_000, "USD")
 
+    def test_the_partner_sees_it_among_what_was_sent(
+        self, story: Story, finance: User, sign_in: SignIn
+    ) -> None:
+        record(story, finance, 5_000, reference="E2E-by-hand")
+
+        page = sign_in(story.user()).get("/app/payouts").text
+
+        assert "E2E-by-hand" in page
+        assert "$50.00" in page
+        assert "Nothing sent yet" not in page
+
     def test_it_is_on_the_next_statement(self, story: Story, finance: User) -> None:
         record(story, finance, 5_000)
         period = a_period(story.session, story.version.program_id, "2026-02")

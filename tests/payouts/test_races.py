@@ -1,12 +1,10 @@
 """Two people at the same moment; with the lock, with the index alone, with neither."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Barrier
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -15,7 +13,7 @@ from portal.payouts import service
 from portal.payouts.models import COMMITTED, ONE_OPEN_ROW, BatchRow, PayoutBatch
 from portal.payouts.rules import FileFormat
 from portal.payouts.service.batches import add_rows
-from tests.committed import at_once, committed
+from tests.committed import at_once, committed, without_index
 from tests.factories import base_factory
 from tests.factories.people import UserFactory
 from tests.payouts.paying import NOW, PAY_ON, PAYER, collected, owed_120
@@ -67,7 +65,7 @@ def test_of_two_who_collect_at_once_one_gets_the_payout(
                 return False
             return True
 
-    with without_index(committed, gone=not indexed):
+    with without_index(committed, ONE_OPEN_ROW, gone=not indexed):
         assert sum(at_once(press)) == winners
         with Session(committed) as session:
             rows = session.scalar(
@@ -95,22 +93,3 @@ def a_batch(session: Session, maker: UUID) -> PayoutBatch:
     session.add(batch)
     session.flush()
     return batch
-
-
-@contextmanager
-def without_index(committed: Engine, *, gone: bool) -> Iterator[None]:
-    """Take the wall away inside the block, and build it up again."""
-    if not gone:
-        yield
-        return
-    owner = create_engine(committed.url.set(username="postgres"))
-    with owner.begin() as connection:
-        definition = connection.scalar(
-            text("SELECT indexdef FROM pg_indexes WHERE indexname = :name"),
-            {"name": ONE_OPEN_ROW},
-        )
-        connection.execute(text(f"DROP INDEX {ONE_OPEN_ROW}"))
-    yield
-    with owner.begin() as connection:
-        connection.execute(text(str(definition)))
-    owner.dispose()

@@ -279,6 +279,9 @@ POLICIES = part(
         "attribution": part(
             {"window_days": st.integers(1, 730)},
             model=one_of("last_click", "first_click", "linear", "position"),
+            registration=part(
+                {"days": st.integers(1, 730)}, max_open=st.integers(1, 10_000)
+            ),
         ),
         "sources": st.lists(
             part(

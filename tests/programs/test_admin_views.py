@@ -55,7 +55,7 @@ class TestList:
             page = staff.get("/admin/programs").text
 
         assert page.count("Everyone") == count
-        assert len(statements) == 2  # the user, the programs
+        assert len(statements) == 3  # the user, the programs, a freeze
 
     def test_only_who_may_publish_is_offered_a_new_program(
         self, staff: FlaskClient, sign_in: SignIn
@@ -131,6 +131,21 @@ class TestOneProgram:
         assert "must accept this one" not in first
         assert "What changed since version" not in first
 
+    def test_a_program_without_an_agreement_shows_none(
+        self, staff: FlaskClient, session: Session
+    ) -> None:
+        gates = [
+            gate
+            for gate in dump_json(preset(MONDAY))["gates"]
+            if gate["key"] != "agreement"
+        ]
+        publish(session, changed(agreement=None, gates=gates))
+
+        page = read(staff, f"/admin/programs/{MONDAY}")
+
+        assert "See who has accepted it" not in page
+        assert "Read the agreement" not in page
+
     def test_a_version_that_never_counts_says_so(
         self, staff: FlaskClient, session: Session
     ) -> None:
@@ -162,7 +177,7 @@ class TestOneProgram:
         assert [w for w in ("Coming", "In force", "Past") if w not in page] == []
         assert "Changes of version 3" in page
         assert "The first version" in page
-        assert len(statements) == 3  # the user, the program, its versions
+        assert len(statements) == 4  # the user, the program, its versions, a freeze
 
     def test_the_file_of_a_version_reads_back_the_same(
         self, staff: FlaskClient, session: Session

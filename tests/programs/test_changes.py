@@ -138,6 +138,17 @@ def test_a_part_that_comes_is_told_field_by_field() -> None:
     }
 
 
+def test_places_for_registered_customers_are_told() -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["attribution"]["registration"] = {"days": 90, "max_open": 25}
+
+    assert monday(change) == {
+        "attribution.registration": (
+            "Your customers, registered customers: new: days: 90; open at a time: 25."
+        )
+    }
+
+
 @pytest.mark.parametrize(
     ("rule", "path", "sentence"),
     [

@@ -398,6 +398,49 @@ class TestPublish:
         assert "There is no preset nothing." in result.stderr
 
 
+class TestCeiling:
+    ORDER = ("ceiling", "--order-minor", "8000", "--cost-minor", "3200")
+    COSTS = ("--cost-minor", "800", "--cost-minor", "400", "--cost-minor", "262")
+
+    def test_it_says_how_much_commission_an_order_bears(self, portal: Portal) -> None:
+        result = portal(*self.ORDER, *self.COSTS, "--returned-bps", "800")
+
+        assert result.stdout == (
+            "An order leaves $30.71 on average: a commission of up to $10.24 leaves "
+            "room, more than $15.35 is too much.\n"
+        )
+
+    def test_it_answers_in_json(self, portal: Portal) -> None:
+        result = portal(*self.ORDER, *self.COSTS, "--returned-bps", "800", "--json")
+
+        assert json.loads(result.stdout) == {
+            "kept_minor": 3071,
+            "low_minor": 1024,
+            "high_minor": 1535,
+        }
+
+    def test_an_order_that_leaves_nothing_bears_nothing(self, portal: Portal) -> None:
+        costs = ("--cost-minor", "4800")
+
+        assert "leaves nothing" in portal(*self.ORDER, *costs).stdout
+        answer = json.loads(portal(*self.ORDER, *costs, "--json").stdout)
+        assert answer == {"kept_minor": 0, "low_minor": None, "high_minor": None}
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--currency", "usd"),
+            ("--returned-bps", "10001"),
+            ("--cost-minor", "-1"),
+            ("--cost-minor", "0.5"),
+        ],
+    )
+    def test_what_is_no_amount_share_or_currency_is_refused(
+        self, portal: Portal, words: tuple[str, ...]
+    ) -> None:
+        assert portal(*self.ORDER, *words).exit_code == 2
+
+
 class TestSchema:
     def test_the_schema_in_the_docs_is_up_to_date(self) -> None:
         path = ROOT / "docs" / "reference" / "program.schema.json"

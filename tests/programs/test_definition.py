@@ -112,7 +112,10 @@ def with_reward(**parts: object) -> Any:  # noqa: ANN401 - a function
         (tiers_with(metric="fact"), "a fact decides through requires"),
         (
             lambda d: d["tiers"]["levels"][1].update(from_value=0),
-            "level partner is never held: gold begins at the same value",
+            (
+                "level partner is never held: gold begins at the same value and "
+                "requires nothing more, so whoever reaches 0 stands on gold"
+            ),
         ),
         (
             lambda d: d["tiers"]["levels"][0].update(
@@ -294,12 +297,46 @@ def test_a_rule_has_one_kind_of_rate() -> None:
     )
 
 
-@pytest.mark.parametrize("froms", [[1], [0, 5, 5], [0, 6, 5]])
-def test_bands_rise_from_zero(froms: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("froms", "example"),
+    [
+        ([100], "no band says what a total of 99 earns"),
+        ([0, 5, 5], "a total of 5 would be in two bands"),
+        (
+            [0, 6, 5],
+            "a total of 6 would be in the band from 6 and in the one from 5 after it",
+        ),
+    ],
+)
+def test_bands_rise_from_zero_without_gap_or_overlap(
+    froms: list[int], example: str
+) -> None:
     bands = [{"from_value": minor, "rate_bps": 1} for minor in froms]
 
-    assert "bands start at 0 and each begins above the one before" in broken(
-        lambda d: d["rules"][0].update(bands=bands)
+    found = broken(lambda d: d["rules"][0].update(bands=bands))
+
+    assert f"bands start at 0 and each begins above the one before: {example}" in found
+
+
+@pytest.mark.parametrize(
+    ("band", "example"),
+    [
+        ({"rate_bps": -5}, "must be at least 0: a sale of 10000 would earn -5"),
+        ({"each_minor": -5}, "must be at least 0: a sale would earn -5"),
+        ({"flat_minor": -5}, "must be at least 0: a sale would earn -5"),
+    ],
+)
+def test_what_would_take_from_the_partner_is_shown_on_a_sale(
+    band: dict[str, int], example: str
+) -> None:
+    bands = [{"from_value": 0, **band}]
+
+    assert example in broken(lambda d: d["rules"][0].update(bands=bands))
+
+
+def test_a_rate_of_a_tier_below_nothing_is_shown_on_a_sale() -> None:
+    assert "a sale of 10000 would earn -1" in broken(
+        lambda d: d["rules"][0].update(bands=[], rate_bps_by_tier={"gold": -1})
     )
 
 

@@ -532,6 +532,33 @@ def rows(base: str = HUBSPOT, /, **more: object) -> dict[str, str]:
             ),
         ),
         (
+            {
+                "attribution": {
+                    "window_days": 30,
+                    "registration": {"days": 90, "max_open": 25},
+                }
+            },
+            "Your customers",
+            (
+                "A customer whom you registered counts as yours when they come within "
+                "90 days, whatever they clicked. Of several partners the first to "
+                "register a customer keeps it. You may have 25 registrations open at a "
+                "time. A customer counts as yours when your link was the last one they "
+                "clicked in the 30 days before they first paid."
+            ),
+        ),
+        (
+            {"attribution": {"window_days": 30, "registration": {"days": 1}}},
+            "Your customers",
+            (
+                "A customer whom you registered counts as yours when they come within "
+                "1 day, whatever they clicked. Of several partners the first to "
+                "register a customer keeps it. A customer counts as yours when your "
+                "link was the last one they clicked in the 30 days before they first "
+                "paid."
+            ),
+        ),
+        (
             {"attribution": {"model": "linear", "window_days": 30}},
             "Your customers",
             (

@@ -127,9 +127,26 @@ class TestPublish:
     def test_what_the_close_would_not_do_is_not_promised(
         self, session: Session, part: dict[str, object]
     ) -> None:
-        definition = changed(payout=dump_json(preset(MONDAY))["payout"] | part)
+        payout = dump_json(preset(MONDAY))["payout"] | part
+        definition = changed(payout=payout | {"schedule": "quarterly"})
 
-        with pytest.raises(service.NotCarriedOut, match="Simulations follow them"):
+        with pytest.raises(
+            service.NotCarriedOut, match="need a payout that is monthly"
+        ):
+            publish(session, definition)
+        with pytest.raises(service.NotCarriedOut):
+            service.examine(session, definition, effective_from=NOW, now=NOW)
+
+        assert session.scalars(select(Program)).all() == []
+        publish(session, changed(payout=payout | {"schedule": "monthly"}))
+
+    def test_customers_whom_nobody_can_register_are_not_promised(
+        self, session: Session
+    ) -> None:
+        policy = {"window_days": 90, "registration": {"days": 90, "max_open": 25}}
+        definition = changed(attribution=policy)
+
+        with pytest.raises(service.NotCarriedOut, match="Simulations follow it"):
             publish(session, definition)
         with pytest.raises(service.NotCarriedOut):
             service.examine(session, definition, effective_from=NOW, now=NOW)

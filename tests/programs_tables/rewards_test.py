@@ -119,6 +119,16 @@ def test_a_row_of_the_published_tables_leaves_on_a_bill_what_it_says(
     ]
 
 
+def lowest_ceiling(kept: Fraction) -> Fraction | None:
+    found = economics.ceiling(kept)
+    return found and found[0]
+
+
+def highest_ceiling(kept: Fraction) -> Fraction | None:
+    found = economics.ceiling(kept)
+    return found and found[1]
+
+
 def second_price_of_the_first(bids: list[int], step_minor: int) -> int:
     return prices.second_prices(bids, step_minor=step_minor)[0]
 
@@ -134,6 +144,9 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
         economics.value_to_cost,
         economics.is_healthy,
         economics.payback_months,
+        economics.kept_of_order,
+        lowest_ceiling,
+        highest_ceiling,
         prices.highest_bid,
         prices.cost_per_lead,
         growth.invites_that_work,

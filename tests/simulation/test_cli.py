@@ -97,6 +97,7 @@ def test_json_holds_everything(tmp_path: Path) -> None:
         "partners",
         "rewards",
         "credits",
+        "registrations",
         "uncounted",
     ]
     assert found["until"] == "2025-03-31T23:59:59.999999+00:00"

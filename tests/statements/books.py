@@ -8,6 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
+from portal.adjustments import service as adjustments
+from portal.adjustments.rules import AdjustmentReason
+from portal.kit.ids import new_id
+from portal.kit.money import Money
 from portal.ledger import sealing
 from portal.ledger.models import JournalEntry, Posting
 from portal.partners.models import Partner
@@ -15,6 +19,7 @@ from portal.statements import queries, service
 from portal.statements.models import Period, Statement
 from portal.statements.rules import month_of
 from tests.commissions.story import Story
+from tests.factories.people import UserFactory
 
 ZONE = ZoneInfo("UTC")
 
@@ -46,6 +51,8 @@ def begin(
     notes: dict[str, str] | None = None,
     now: datetime | None = None,
     chunk_size: int = 50,
+    withholds_us_tax: bool = False,
+    four_eyes: bool = False,
 ) -> None:
     service.begin_close(
         session,
@@ -53,6 +60,8 @@ def begin(
         actor=actor,
         issuer_name="Acme Inc.",
         acknowledged=notes or {},
+        withholds_us_tax=withholds_us_tax,
+        four_eyes=four_eyes,
         now=now or period.ends_at,
         chunk_size=chunk_size,
     )
@@ -73,9 +82,18 @@ def close(
     notes: dict[str, str] | None = None,
     now: datetime | None = None,
     chunk_size: int = 50,
+    withholds_us_tax: bool = False,
 ) -> list[Statement]:
     """Close a month from beginning to end; return its statements with their lines."""
-    begin(session, period, actor=actor, notes=notes, now=now, chunk_size=chunk_size)
+    begin(
+        session,
+        period,
+        actor=actor,
+        notes=notes,
+        now=now,
+        chunk_size=chunk_size,
+        withholds_us_tax=withholds_us_tax,
+    )
     for chunk in queries.chunks(session, period.id):
         service.close_chunk(session, period.id, chunk.number)
     service.finish_close(session, period.id, now=now or period.ends_at)
@@ -106,3 +124,25 @@ def entry_of(session: Session, key: str) -> list[Posting]:
         .filter(JournalEntry.key == key)
         .order_by(Posting.account)
     )
+
+
+def approved(story: Story, minor: int, *, is_approved: bool = True) -> None:
+    """Adjust the balance by hand; a second person agrees, or has not yet."""
+    change = adjustments.propose(
+        story.session,
+        story.enrollment,
+        amount=Money(minor, "USD"),
+        reason=AdjustmentReason.GOODWILL,
+        note="For the broken link.",
+        form_id=new_id(),
+        actor=UserFactory.create(finance=True),
+        now=at("2026-01-20"),
+    )
+    if is_approved:
+        adjustments.approve(
+            story.session,
+            change,
+            note="",
+            actor=UserFactory.create(finance=True),
+            now=at("2026-01-21"),
+        )

@@ -4,13 +4,16 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.commissions.models import CommissionKind
-from portal.payouts.verify import verify
+from portal.kit.money import Money
+from portal.ledger import service as ledger
+from portal.ledger.models import LedgerAccount
 from portal.sales.models import Sale
 from portal.statements import queries, service
 from portal.statements.models import Period, Statement
 from portal.statements.rules import LineKind, Severity, Totals
+from portal.verification.service import verify
 from tests.commissions.story import Story
-from tests.statements.books import a_month, a_period, at, close
+from tests.statements.books import a_month, a_period, approved, at, begin, close
 
 ON = "2026-02-10"
 
@@ -105,3 +108,76 @@ def test_a_customer_whose_credit_is_not_decided_stops_the_close(
     ]
     with pytest.raises(service.NotReadyToClose, match="who gets the credit"):
         close(session, period)
+
+
+def test_a_month_behind_an_open_one_opens_with_what_that_one_will_close_with(
+    session: Session,
+) -> None:
+    story = Story(session)
+    january = a_month(story)
+    story.sale(story.credited(first_seen_at=at("2026-01-03")), at(ON), 10_000)
+    story.recompute(at("2026-02-28"))
+    period = february(session, story)
+
+    [row] = service.preview(session, period).rows
+    draft = service.draft_now(session, story.enrollment, period)
+    close(session, january)
+    statement = closed(session, period)
+
+    assert statement.totals == Totals(opening=12_000, earned=2_000)
+    assert row.totals == draft.totals == statement.totals
+    assert [line.kind for line in draft.lines] == [LineKind.EARNED]
+
+
+def test_what_was_adjusted_by_hand_is_foreseen_once(session: Session) -> None:
+    story = Story(session)
+    a_month(story)
+    approved(story, 500)
+    period = february(session, story)
+
+    [row] = service.preview(session, period).rows
+    draft = service.draft_now(session, story.enrollment, period)
+
+    [running] = queries.so_far(session, story.enrollment.partner_id)
+
+    # The earlier month closes first and states it.
+    assert running.totals == Totals(earned=12_000, adjustments=500)
+    assert row.totals == draft.totals == Totals(opening=12_500)
+
+
+def test_while_the_month_before_is_being_closed_its_statements_count_as_issued(
+    session: Session,
+) -> None:
+    story = Story(session)
+    january = a_month(story)
+    period = february(session, story)
+    begin(session, january)
+    service.close_chunk(session, january.id, 1)
+
+    [row] = service.preview(session, period).rows
+
+    assert row.totals == Totals(opening=12_000)
+
+
+def test_money_that_came_back_is_owed_again_and_says_so(session: Session) -> None:
+    story = Story(session)
+    close(session, a_month(story))
+    whose = (story.enrollment.partner_id, story.version.program_id)
+    back = Money(5_000, "USD")
+    ledger.book(
+        session,
+        "payout:one:return",
+        [
+            ledger.Line(LedgerAccount.PARTNER_PAYABLE, back, *whose),
+            ledger.Line(LedgerAccount.PAYOUT_CLEARING, -back, *whose),
+        ],
+        occurred_at=at(ON),
+        now=at(ON),
+        description="Bank transfer E2E-1 came back",
+    )
+
+    [statement] = close(session, february(session, story))
+
+    [line] = statement.lines
+    assert statement.totals == Totals(opening=12_000, payouts=-5_000)
+    assert line.why == "Money that came back from your bank; it is owed again."

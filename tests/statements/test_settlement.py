@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from portal.programs.definition import Holdback, ProgramDefinition
 from portal.programs.rules import payout_date
+from portal.statements.policy import held_back, release_day
 from portal.statements.rules import LineKind, Totals
 from portal.statements.settled import Entry, PaymentState, Settled, Settlement
-from portal.statements.settlement import held_back, release_day, settle
+from portal.statements.settlement import settle
 from tests.simulation.programs import program
 
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)

@@ -355,8 +355,7 @@ def ladder(**more: object) -> Tiers:
 HALF_YEARLY = {"when": "dates", "dates": ["01-15", "07-15"], "look_back_months": 6}
 
 
-def test_a_date_keeps_the_best_level_met_in_any_month_looked_back_at() -> None:
-    """programs.md section 1, row 15."""
+def test_row_1_15_a_date_keeps_the_best_level_met_in_any_month_before() -> None:
     met = [100, 200, 100, 100, 100, 100]  # January to June: Gold, Platinum, Gold ...
     sales = [sale("credited", "2025-12-10", 300)] + [
         sale(f"m{month}", f"2026-{month:02}-10", net)
@@ -395,8 +394,30 @@ def test_a_date_never_moves_down_further_than_what_is_earned_nor_up() -> None:
     assert line.earned.key == "l3"
 
 
-def test_a_score_that_falls_keeps_its_level_until_the_yearly_date() -> None:
-    """programs.md section 5, row 5."""
+@pytest.mark.parametrize(("rating", "level"), [(4_400, "gold"), (4_500, "platinum")])
+def test_row_3_5_a_rating_of_4_4_is_gold_whatever_the_sales(
+    rating: int, level: str
+) -> None:
+    levels = preset("monday-partner").tiers
+    assert levels is not None
+    facts = (
+        recorded("rating-thousandths", "2025-01-10", rating),
+        recorded("answer-hours", "2025-01-10", 12),
+        recorded("security-questionnaire", "2025-01-10", 1),
+        recorded("success-story", "2025-01-10", 1),
+    )
+
+    line = line_of(
+        levels,
+        [sale("a", "2025-02-10", 120_000_000)],
+        facts=facts,
+        until="2025-04-01",
+    )
+
+    assert line.final.level.key == level
+
+
+def test_row_5_5_a_score_that_falls_keeps_its_level_until_the_yearly_date() -> None:
     score = [
         {"metric": "fact", "fact": "score", "at_least": n} for n in (250, 500, 750)
     ]

@@ -126,6 +126,7 @@ def accept_invitation(
     end_other_sessions(session, user)
     tokens.revoke(session, user)
     outlets.record(session, "joined", user, actor=user, now=now)
+    outlets.came_or_left(session, user, is_in=True, now=now)
     return user
 
 

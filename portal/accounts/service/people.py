@@ -150,6 +150,7 @@ def deactivate(
     end_other_sessions(session, user)
     tokens.revoke(session, user)
     outlets.record(session, "deactivated", user, actor=actor, now=now)
+    outlets.came_or_left(session, user, is_in=False, now=now)
 
 
 def reactivate(
@@ -160,6 +161,8 @@ def reactivate(
         return
     user.is_active = True
     outlets.record(session, "reactivated", user, actor=actor, now=now)
+    if user.password_hash is not None:
+        outlets.came_or_left(session, user, is_in=True, now=now)
 
 
 def _require_another_admin(session: Session, user: User) -> None:

@@ -7,9 +7,10 @@ from uuid import UUID
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from portal.applications import emails, queries, rules
+from portal.applications import document_queries, emails, queries, rules
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.rules import Answer
+from portal.applications.service.automatic import judge_and_decide
 from portal.applications.service.deciding import approve_of_itself
 from portal.applications.service.reviewing import note_fingerprints
 from portal.audit import service as audit
@@ -68,7 +69,7 @@ def save_answers(
         NoDraft: It is no draft any more.
         DraftChanged: Another window changed the same questions since.
     """
-    _require_draft(application)
+    require_draft(application)
     keep = rules.keepable(step, answers, application.definition.join)
     changed = {
         key: answers[key]
@@ -77,7 +78,7 @@ def save_answers(
     }
     conflicts = tuple(
         question.key
-        for question in step.questions
+        for question in rules.typed_questions(step)
         if question.key in changed
         and _changed_elsewhere(application, question.key, seen_version, form_id)
     )
@@ -117,6 +118,8 @@ def submit(
     """Put a finished draft in front of the reviewers.
 
     In a program that takes in everybody it is approved at once, and nothing is checked.
+    Else the program's rules may decide. Answers to questions that are not asked, given
+    the other answers, are not sent.
 
     Args:
         session: The session that holds the open transaction.
@@ -131,7 +134,7 @@ def submit(
         StaffAddress: It would be approved, but the address is a staff member's.
         AlreadyInProgram: It would be approved, but the company is in the program.
     """
-    _require_draft(application)
+    require_draft(application)
     join = application.definition.join
     if rules.unfinished(join.questions, application.answers, join):
         raise AnswersMissing(_("Some questions still need an answer."))
@@ -141,6 +144,16 @@ def submit(
             _("Agree that we may check what you wrote. We cannot decide without."),
             field="agree",
         )
+    asked = {question.key for question in join.asked(application.answers)}
+    application.answers = {
+        key: answer for key, answer in application.answers.items() if key in asked
+    }
+    sent_documents = []
+    for document in document_queries.documents_of(session, application):
+        if document.question_key not in asked:
+            session.delete(document)
+        else:
+            sent_documents.append(document.sent_sha256)
     application.move_to(ApplicationStatus.SUBMITTED)
     application.checks_agreed_at = now if agrees_to_checks else None
     application.submitted_at = now
@@ -148,12 +161,13 @@ def submit(
     answer_by = now + timedelta(days=days)
     application.answer_by = answer_by
     application.updated_at = now
-    note_fingerprints(session, application)
+    note_fingerprints(session, application, sent_documents)
     audit.record(session, "application.submitted", application.id, actor=None, at=now)
     if is_open:
         approve_of_itself(session, application, now=now)
     else:
         emails.send_received(session, application, answer_by=answer_by, now=now)
+        judge_and_decide(session, application, now=now)
 
 
 def takes_in_everybody(
@@ -183,6 +197,11 @@ def expire_drafts(session: Session, *, now: datetime) -> list[UUID]:
     return expired
 
 
-def _require_draft(application: Application) -> None:
+def require_draft(application: Application) -> None:
+    """Refuse to change what was sent.
+
+    Raises:
+        NoDraft: The application is no draft any more.
+    """
     if application.status is not ApplicationStatus.DRAFT:
         raise NoDraft(_("This application was sent already. Its answers stand."))

@@ -67,7 +67,7 @@ def complete_approval(
         application,
         path=path,
         is_new_user=is_new_user,
-        is_open=application.decided_by_id is None,
+        is_open=application.decided_by_id is None and not application.decided_by_rule,
         now=now,
     )
 

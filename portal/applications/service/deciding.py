@@ -155,7 +155,7 @@ def approve(
     if _is_repeated(application, ApplicationStatus.APPROVED, reviewer):
         return True
     _require_undecided(application)
-    _require_room(session, application)
+    require_room(session, application)
     _require_confirmed(application, confirmed)
     if not _is_agreed(session, application, reviewer=reviewer, now=now):
         return False
@@ -197,7 +197,7 @@ def approve_of_itself(
         AlreadyInProgram: The company of this address is in the program.
     """
     try:
-        _require_room(session, application)
+        require_room(session, application)
     except StaffAddress as error:
         raise StaffAddress(
             _(
@@ -360,15 +360,10 @@ def _decide(
     now: datetime,
 ) -> datetime:
     """Note the decision and return until when it is held."""
-    before = application.status
-    application.move_to(status)
     hold_until = now + timedelta(seconds=hold_seconds)
-    application.decided_from = before
-    application.decided_at = now
-    application.decided_by = reviewer
-    application.decision_note = note
-    application.held_until = hold_until
-    application.updated_at = now
+    application.decide(
+        status, reviewer=reviewer, note=note, hold_until=hold_until, now=now
+    )
     return hold_until
 
 
@@ -462,7 +457,7 @@ def _require_confirmed(application: Application, confirmed: Collection[str]) -> 
         )
 
 
-def _require_room(session: Session, application: Application) -> None:
+def require_room(session: Session, application: Application) -> None:
     """Refuse what could never be completed."""
     user = account_queries.by_email(session, application.email)
     if user is None:

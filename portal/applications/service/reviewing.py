@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
+from portal.applications import emails
 from portal.applications.likeness import fingerprints
 from portal.applications.models import (
     ONE_OPEN_PER_EMAIL,
@@ -172,48 +173,53 @@ def look(
 
 
 def reopen(
-    session: Session, application: Application, *, reviewer: User, now: datetime
+    session: Session, application: Application, *, actor: User | None, now: datetime
 ) -> None:
-    """Put a rejected application back among those that need review.
+    """Put a rejected application back into the queue, and tell the applicant.
 
-    It makes no difference whether a person or one of the program's rules rejected it.
-    While the decision is held, undoing it does the same and nobody outside notices.
+    Staff may reverse any rejection. The applicant may ask for it where a rule decided:
+    nobody is turned down by a rule alone. While the decision is held, undoing it does
+    the same and nobody outside notices.
 
     Args:
         session: The session that holds the open transaction.
         application: The application, locked by the caller.
-        reviewer: Who reverses the decision.
+        actor: The reviewer who reverses the decision; none for the applicant.
         now: The moment.
 
     Raises:
         ConflictOfInterest: Reviewer and applicant belong together.
-        NotReopenable: It is not rejected, it can still be undone, or the applicant
-            has a newer application that is open.
+        NotReopenable: It is not rejected, it can still be undone, a person rejected it
+            and the applicant asks, or the applicant has a newer one that is open.
     """
-    require_independence(session, application, reviewer)
+    if actor is not None:
+        require_independence(session, application, actor)
     if application.status is not ApplicationStatus.REJECTED:
         raise NotReopenable(_("Only a rejected application can be opened again."))
     if application.is_held(now):
         raise NotReopenable(_("Undo the decision instead: nobody knows of it yet."))
-    reason, was_by = application.reason, application.decided_by_id
-    application.reopen(now)
+    reason, rule = application.reason, application.decided_by_rule
+    if actor is None and not rule:
+        raise NotReopenable(_("A person has decided already."))
     try:
-        session.flush()
+        with session.begin_nested():
+            answer_by = application.reopen(now)
     except IntegrityError as error:
         if not violates(error, ONE_OPEN_PER_EMAIL):
             raise
         raise NotReopenable(
-            _("This applicant has a newer application that is open: decide that one.")
+            _("There is a newer application of this address: decide on that one.")
         ) from error
     audit.record(
         session,
         "application.reopened",
         application.id,
-        actor=reviewer,
+        actor=actor,
         at=now,
         reason=reason.value if reason else None,
-        was_by="reviewer" if was_by else "rule",
+        rule=rule or None,
     )
+    emails.send_received(session, application, answer_by=answer_by, now=now)
 
 
 def _require_waiting(application: Application) -> None:

@@ -102,7 +102,7 @@ def start(
     throttle.count(session, STARTS_PER_ADDRESS, network, now=now)
     application = None
     while application is None:
-        application = _to_go_on_with(session, version, email, now) or _new_draft(
+        application = _to_go_on_with(session, version, email, now) or new_draft(
             session, version, email=email, country=country or "", locale=locale, now=now
         )
     is_known = application.email_confirmed_at is not None
@@ -131,7 +131,7 @@ def _to_go_on_with(
     return None if may_try_again and not found.is_held(now) else found
 
 
-def _new_draft(
+def new_draft(
     session: Session,
     version: ProgramVersion,
     *,
@@ -185,7 +185,7 @@ def open_by_link(session: Session, token: str, *, now: datetime) -> Application:
         raise LinkExpired(
             _("This link has expired."), program_key=application.definition.key
         )
-    _confirm(session, application, now=now)
+    confirm(session, application, now=now)
     return application
 
 
@@ -223,11 +223,12 @@ def confirm_email(
     ):
         return None
     application.code_sha256 = None
-    _confirm(session, application, now=now)
+    confirm(session, application, now=now)
     return application
 
 
-def _confirm(session: Session, application: Application, *, now: datetime) -> None:
+def confirm(session: Session, application: Application, *, now: datetime) -> None:
+    """Note that the applicant's address is theirs; repeating changes nothing."""
     if application.email_confirmed_at is not None or application.status in DECIDED:
         return
     application.email_confirmed_at = now

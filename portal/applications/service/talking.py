@@ -13,6 +13,7 @@ from portal.applications.models import (
 from portal.applications.service.deciding import take_back
 from portal.audit import service as audit
 from portal.kit.errors import Conflict
+from portal.kit.ids import new_id
 
 
 class BeingDecided(Conflict):
@@ -23,8 +24,10 @@ class BeingDecided(Conflict):
 
 def reply(
     session: Session, application: Application, *, text: str, now: datetime
-) -> None:
+) -> ApplicationMessage:
     """Answer the reviewer's question; the application is theirs again.
+
+    Returns the reply, to which files may be added.
 
     Args:
         session: The session that holds the open transaction.
@@ -47,10 +50,12 @@ def reply(
     days = application.definition.join.answer_within_days
     application.answer_by = now + timedelta(days=days)
     application.updated_at = now
-    session.add(
-        ApplicationMessage(application_id=application.id, text=text, written_at=now)
+    message = ApplicationMessage(
+        id=new_id(), application_id=application.id, text=text, written_at=now
     )
+    session.add(message)
     audit.record(session, "application.replied", application.id, actor=None, at=now)
+    return message
 
 
 def withdraw(session: Session, application: Application, *, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What can happen to exams and certificates. Callers own the transaction."""
 
 from portal.certification.service.attempts import (
+    AnsweredElsewhere,
     AttemptIsOpen,
     HoldsCertificate,
     TimeIsOver,
@@ -13,9 +14,11 @@ from portal.certification.service.attempts import (
 )
 from portal.certification.service.certificates import (
     AlreadyRevoked,
+    follow_person,
     meet_gates,
     new_number,
     revoke,
+    show_holder,
 )
 from portal.certification.service.keys import correct_key, preview_correction
 from portal.certification.service.questions import (
@@ -28,6 +31,7 @@ from portal.certification.service.questions import (
 __all__ = [
     "AlreadyRetired",
     "AlreadyRevoked",
+    "AnsweredElsewhere",
     "AttemptIsOpen",
     "BankTooSmall",
     "HoldsCertificate",
@@ -36,6 +40,7 @@ __all__ = [
     "answer",
     "correct_key",
     "earliest_start",
+    "follow_person",
     "grant_extra_time",
     "meet_gates",
     "new_number",
@@ -43,6 +48,7 @@ __all__ = [
     "renewal_start",
     "retire",
     "revoke",
+    "show_holder",
     "start",
     "submit",
 ]

@@ -57,6 +57,12 @@ class TimeIsOver(Conflict):
     code = "time_is_over"
 
 
+class AnsweredElsewhere(Conflict):
+    """Another window saved another answer since the question was shown."""
+
+    code = "answered_elsewhere"
+
+
 def earliest_start(
     session: Session, certification: Certification, user_id: UUID, *, now: datetime
 ) -> datetime:
@@ -189,6 +195,7 @@ def _draw(
         AttemptQuestion(
             position=position,
             question=by_key[one.question_key],
+            version=0,
             option_order=list(one.option_order),
         )
         for position, one in enumerate(drawn, start=1)
@@ -196,7 +203,12 @@ def _draw(
 
 
 def answer(
-    attempt: Attempt, position: int, given: Sequence[str], *, now: datetime
+    attempt: Attempt,
+    position: int,
+    given: Sequence[str],
+    *,
+    version: int | None = None,
+    now: datetime,
 ) -> None:
     """Keep what was answered to one question; nothing given clears it.
 
@@ -204,11 +216,14 @@ def answer(
         attempt: The attempt, locked by the caller.
         position: Which of its questions, from 1 on.
         given: Keys of options, in their order; or the text typed.
+        version: How often the answer had been saved when the question was shown; none
+            to save it in any case.
         now: The moment of the answer.
 
     Raises:
         AttemptTransition: The attempt is over.
         TimeIsOver: The deadline has passed.
+        AnsweredElsewhere: Another window saved another answer in the meantime.
         NotFound: There is no such question.
         Invalid: No such option, two options where one is right, or too long a text.
     """
@@ -216,7 +231,13 @@ def answer(
     if now >= attempt.deadline_at:
         raise TimeIsOver(_("The time is over. What you had saved before counts."))
     asked = attempt.asked_at(position)
-    asked.answer = _checked(asked, given)
+    answered = _checked(asked, given)
+    if version is not None and version != asked.version and answered != asked.answer:
+        raise AnsweredElsewhere(
+            _("Another window saved this answer meanwhile. What it saved stands.")
+        )
+    asked.answer = answered
+    asked.version += 1
     asked.answered_at = now
 
 

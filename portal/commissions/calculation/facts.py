@@ -58,7 +58,8 @@ class Outcome(StrEnum):
         return self in _COUNTED
 
 
-_COUNTED = frozenset({Outcome.RATED, Outcome.HELD})
+# A tuple finds them by identity; a set would hash each of them in Python.
+_COUNTED = (Outcome.RATED, Outcome.HELD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

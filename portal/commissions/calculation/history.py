@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from portal.commissions.calculation.cases import Case, Tenure, WindowKey
@@ -24,6 +25,7 @@ from portal.programs.definition import (
     Gate,
     ProgramDefinition,
     RatingWindow,
+    Tiers,
     Trigger,
 )
 from portal.tiers.facts import (
@@ -237,23 +239,19 @@ class History:
     def _standing(
         self, sale: SaleFact, clause: Clause, tenure: Tenure
     ) -> Standing | None:
-        """Return the level that a rule looks at; none in a program without levels."""
+        """Return the level that a rule looks at, in a program that has levels."""
         known = self._standings.get(clause.terms.number)
         if known is None:
             definition = clause.terms.definition
-            known = self._standings[clause.terms.number] = (
-                timeline(
-                    definition.tiers,
-                    self.events,
-                    currency=definition.currency,
-                    zone=definition.zone,
-                    # No sale depends on what comes after the last event.
-                    until=self.events[-1].moment,
-                    inputs=self.tier_inputs,
-                ).at_sale
-                if definition.tiers
-                else {}
-            )
+            known = self._standings[clause.terms.number] = timeline(
+                cast("Tiers", definition.tiers),  # checked: a rule named a level
+                self.events,
+                currency=definition.currency,
+                zone=definition.zone,
+                # No sale depends on what comes after the last event.
+                until=self.events[-1].moment,
+                inputs=self.tier_inputs,
+            ).at_sale
         return known.get(tenure.first.id if clause.at_first_sale else sale.id)
 
 

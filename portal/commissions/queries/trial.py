@@ -60,6 +60,8 @@ class Trial:
         sales: What the customers paid in that time, without tax.
         customers: How many customers paid for the first time in it.
         paying: How many customers paid in it at all.
+        unsold: Products that the draft names and nobody bought in that time.
+        sold: Products that somebody bought in it.
     """
 
     since: datetime
@@ -69,6 +71,8 @@ class Trial:
     sales: Money
     customers: int
     paying: int
+    unsold: tuple[str, ...]
+    sold: tuple[str, ...]
 
     @property
     def now(self) -> Money:
@@ -119,6 +123,7 @@ def trial(
     ranked = _ranked(session, program_id, since, until)
     chosen = [enrollment_id for enrollment_id, _customers in ranked[:most]]
     facts = _Facts.load(session, program_id, chosen)
+    sold = facts.products(since, until)
     rows = []
     for enrollment in enrollments.by_ids(session, chosen):
         by_now = facts.rate(enrollment, None, until)
@@ -140,7 +145,19 @@ def trial(
         sales=facts.sales(since, until, draft.currency),
         customers=facts.new_customers(since, until),
         paying=facts.paying_customers(since, until),
+        unsold=tuple(sorted(_products_of(draft) - sold)),
+        sold=tuple(sorted(sold)),
     )
+
+
+def _products_of(draft: ProgramDefinition) -> set[str]:
+    """Return the products that rules are about, or are not about."""
+    return {
+        product
+        for rule in draft.rules
+        if rule.when is not None
+        for product in (*rule.when.products, *rule.when.except_products)
+    }
 
 
 def _ranked(
@@ -251,6 +268,16 @@ class _Facts:
                 and since <= event.moment < until
             }
         )
+
+    def products(self, since: datetime, until: datetime) -> set[str]:
+        return {
+            item.product
+            for events in self.events.values()
+            for event in events
+            if event.refund is None and since <= event.moment < until
+            for item in event.sale.items
+            if item.product is not None
+        }
 
 
 def terms_of(version: ProgramVersion) -> Terms:

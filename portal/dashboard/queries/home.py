@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from portal.attribution.models import Attribution
+from portal.certification.team_queries import TeamStanding, team_standings
 from portal.commissions.models import Commission, CommissionKind
 from portal.commissions.queries import earns_until
 from portal.enrollments import queries as enrollments
@@ -35,10 +36,12 @@ class Standing:
     Attributes:
         enrollment: The enrollment with its version.
         statuses: Its gates, in the program's order.
+        teams: How the partner's people stand with each gate that asks for several.
     """
 
     enrollment: Enrollment
     statuses: Sequence[GateStatus]
+    teams: Sequence[TeamStanding] = ()
 
     @property
     def program_name(self) -> str:
@@ -109,7 +112,22 @@ def standings(session: Session, partner_id: UUID, now: datetime) -> list[Standin
     """Return where the partner stands in each of its programs, oldest first."""
     own = enrollments.of_partner(session, partner_id)
     statuses = enrollments.checklists(session, own, now=now)
-    return [Standing(one, statuses[one.id]) for one in own]
+    asking = {
+        one.id: [gate for gate in one.version.definition.gates if gate.team]
+        for one in own
+    }
+    found = iter(
+        team_standings(
+            session,
+            partner_id,
+            [gate for gates in asking.values() for gate in gates],
+            now=now,
+        )
+    )
+    return [
+        Standing(one, statuses[one.id], [next(found) for _gate in asking[one.id]])
+        for one in own
+    ]
 
 
 def links_of(

@@ -19,6 +19,7 @@ from portal.applications.rules import Answer, RejectionReason
 from portal.certification import queries as exams
 from portal.certification import service as certification
 from portal.certification.bank import install, shipped
+from portal.certification.courses.files import install_shipped
 from portal.demo.story import cast
 from portal.demo.story.cast import Applicant, Cast, StaffMember
 from portal.demo.story.stage import Stage, StoryBroken
@@ -60,7 +61,7 @@ def open_programs(stage: Stage, now: datetime) -> None:
                 password=stage.setting.password,
                 about=(stage.setting.org_name,),
             )
-        install(session, shipped(EXAM))
+        install_shipped(session, install(session, shipped(EXAM)), now=now)
     with stage.acting(cast.ADMIN) as (session, admin):
         for key in (cast.SOLUTIONS, cast.AFFILIATE):
             publish(

@@ -24,10 +24,10 @@ from portal.kit.clock import add_months
 from portal.kit.db import transaction
 from portal.ledger import sealing
 from portal.mail.models import MailStatus, OutboxEmail
-from portal.payouts.verify import verify
 from portal.programs.definition import GateKind
 from portal.programs.models import Program
 from portal.statements import service as statements
+from portal.verification.service import verify
 
 Say = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from portal.enrollments.service.gates import (
 )
 from portal.kit.clock import day_start
 from portal.kit.errors import Conflict, Invalid, NotFound
-from portal.programs.definition import Gate, GateKind
+from portal.programs.definition import BY_HAND, Gate
 
 MOST_YEARS_AHEAD = 50
 _DAY = "%d %B %Y"
@@ -60,7 +60,7 @@ def confirm_gate(
     Args:
         session: The session that holds the open transaction.
         enrollment: The enrollment, locked by the caller.
-        gate_key: Which gate; one of kind `confirmation`.
+        gate_key: Which gate; one that staff confirm.
         actor: Who checked it.
         reason: What was checked, for the log.
         now: The moment.
@@ -110,7 +110,7 @@ def withdraw_gate(
     Args:
         session: The session that holds the open transaction.
         enrollment: The enrollment, locked by the caller.
-        gate_key: Which gate; one of kind `confirmation`.
+        gate_key: Which gate; one that staff confirm.
         actor: Who takes it back.
         reason: Why, for the log.
         now: The moment.
@@ -139,7 +139,7 @@ def withdraw_gate(
 
 def _gate_of(enrollment: Enrollment, gate_key: str) -> Gate:
     for gate in enrollment.version.definition.gates:
-        if gate.key == gate_key and gate.kind is GateKind.CONFIRMATION:
+        if gate.key == gate_key and gate.kind in BY_HAND:
             return gate
     raise NotConfirmable(_("There is nothing of this name to confirm."))
 

@@ -15,7 +15,7 @@ from portal.kit.db import violates
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id
 from portal.partners.models import Partner
-from portal.programs.definition import GateKind
+from portal.programs.definition import BY_HAND, GateKind
 from portal.programs.models import ProgramVersion
 
 
@@ -76,7 +76,7 @@ def join(
     for gate in version.definition.gates:
         if gate.kind in (GateKind.EMAIL, GateKind.REVIEW):
             meet_gate(session, enrollment, gate.key, now=now)
-        elif gate.kind is GateKind.CONFIRMATION and gate.key in confirmed:
+        elif gate.kind in BY_HAND and gate.key in confirmed:
             meet_gate(
                 session,
                 enrollment,

@@ -5,6 +5,7 @@ from portal.payouts.queries.accounts import (
     current_account,
     current_accounts,
     every_secret,
+    joined_with_account,
 )
 from portal.payouts.queries.batches import (
     BatchView,
@@ -20,6 +21,7 @@ from portal.payouts.queries.batches import (
     view_of,
 )
 from portal.payouts.queries.due import Candidate, Collected, balances, collect
+from portal.payouts.queries.freezing import freeze
 from portal.payouts.queries.partner import PaidOut, of_partner
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "current_account",
     "current_accounts",
     "every_secret",
+    "freeze",
+    "joined_with_account",
     "lock_enrollments",
     "of_partner",
     "owners_of_ids",

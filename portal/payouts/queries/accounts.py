@@ -1,9 +1,11 @@
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.enrollments.models import Enrollment
 from portal.payouts.models import PayoutAccount, PayoutBatch
 from portal.payouts.rules import AccountKind
 
@@ -44,6 +46,17 @@ def current_accounts(
     for account in rows:
         found.setdefault(account.partner_id, {})[account.kind] = account
     return found
+
+
+def joined_with_account(session: Session, *, since: datetime) -> Sequence[UUID]:
+    """Return the partners with an account who joined a program since then."""
+    return session.scalars(
+        select(Enrollment.partner_id)
+        .join(PayoutAccount, PayoutAccount.partner_id == Enrollment.partner_id)
+        .where(Enrollment.joined_at >= since, PayoutAccount.ended_at.is_(None))
+        .distinct()
+        .order_by(Enrollment.partner_id)
+    ).all()
 
 
 def every_secret(session: Session) -> list[PayoutAccount | PayoutBatch]:

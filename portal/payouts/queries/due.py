@@ -283,17 +283,24 @@ def _statements(
                 Statement.closing_minor
                 - Statement.opening_minor
                 + Statement.payouts_minor
+                # What is released can be paid from its own day on.
+                - Statement.releases_minor
             ),
+            Statement.untaxed_minor,
             Statement.pays_on,
         )
         .where(Statement.enrollment_id.in_([one.id for one in found]))
         .order_by(Statement.enrollment_id, Statement.period_label)
     )
     sums: dict[UUID, list[StatementSum]] = defaultdict(list)
-    for enrollment_id, key, number, change, pays_on in rows:
+    for enrollment_id, key, number, change, untaxed, pays_on in rows:
         sums[enrollment_id].append(
             StatementSum(
-                id=key, number=number, change_minor=int(change), pays_on=pays_on
+                id=key,
+                number=number,
+                change_minor=int(change),
+                pays_on=pays_on,
+                untaxed_minor=int(untaxed),
             )
         )
     return sums

@@ -17,6 +17,14 @@ from portal.payouts.service.batches import (
     make_batch,
     missing_setup,
 )
+from portal.payouts.service.freezing import (
+    NotFrozen,
+    PayoutsFrozen,
+    freeze,
+    require_not_frozen,
+    thaw,
+)
+from portal.payouts.service.gates import follow_gates
 from portal.payouts.service.recording import (
     AlreadyRecorded,
     MoreThanOwed,
@@ -38,9 +46,11 @@ __all__ = [
     "AlreadyRecorded",
     "Imported",
     "MoreThanOwed",
+    "NotFrozen",
     "NotSetUp",
     "NotYetPaid",
     "NothingDue",
+    "PayoutsFrozen",
     "PreviewOutdated",
     "ResultsRefused",
     "RowsChanged",
@@ -54,6 +64,8 @@ __all__ = [
     "checked_details",
     "details_of",
     "file_of",
+    "follow_gates",
+    "freeze",
     "import_results",
     "leave_out",
     "make_batch",
@@ -62,4 +74,6 @@ __all__ = [
     "payable",
     "record",
     "reencrypt",
+    "require_not_frozen",
+    "thaw",
 ]

@@ -23,6 +23,7 @@ from portal.partners.models import Partner
 from portal.payouts import emails, queries
 from portal.payouts.models import PayoutAccount, PayoutBatch
 from portal.payouts.rules import AccountKind, AccountType, Details, is_bank_name
+from portal.payouts.service.gates import follow_gates
 
 
 class WrongNumber(Invalid):
@@ -107,6 +108,7 @@ def change_account(
         former=former.last_four if former else None,
         usable_from=account.usable_from.isoformat(),
     )
+    follow_gates(session, partner.id, now=now)
     told = emails.account_changed(
         session, partner, account, former=former, actor=actor, now=now
     )

@@ -22,6 +22,7 @@ from portal.payouts.models import (
     RowStatus,
 )
 from portal.payouts.rules import FileFormat, end_to_end_id, is_weekend
+from portal.payouts.service.freezing import require_not_frozen
 
 _LATEST_DAYS = 60
 
@@ -93,6 +94,7 @@ def make_batch(
         now: The moment.
 
     Raises:
+        PayoutsFrozen: The books are being looked into.
         NotSetUp: The settings lack the vendor's account.
         WrongDay: It is a weekend, in the past, or far away.
         NothingDue: Nobody would be paid.
@@ -101,6 +103,7 @@ def make_batch(
     first = queries.batch_by_form(session, form_id)
     if first is not None:
         return first
+    require_not_frozen(session)
     require_setup(payer, file_format)
     require_day(pay_on, now)
     found = queries.collect(

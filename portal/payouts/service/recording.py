@@ -20,6 +20,8 @@ from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.payouts import queries
 from portal.payouts.models import ONE_PER_REFERENCE, Payout
+from portal.payouts.rules import booked_as
+from portal.payouts.service.freezing import require_not_frozen
 from portal.programs import queries as programs
 
 
@@ -93,11 +95,13 @@ def record(
         AlreadyRecorded: The partner has a transfer with this reference.
         MoreThanOwed: The amount is not positive, or above the balance.
         NotYetPaid: `paid_on` lies in the future.
+        PayoutsFrozen: The books are being looked into.
     """
     enrollment = enrollments.get(session, enrollment_id, lock=True)
     first = session.scalar(select(Payout).where(Payout.form_id == form_id))
     if first is not None:
         return first
+    require_not_frozen(session)
     definition = programs.current_version(
         session, enrollment.program_id, now
     ).definition
@@ -173,5 +177,5 @@ def _book(
         ],
         occurred_at=occurred_at,
         now=now,
-        description=f"Bank transfer {payout.reference}",
+        description=booked_as(payout.reference),
     )

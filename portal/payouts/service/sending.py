@@ -24,6 +24,7 @@ from portal.payouts.models import (
 )
 from portal.payouts.service.accounts import details_of
 from portal.payouts.service.batches import NothingDue, require_day, require_setup
+from portal.payouts.service.freezing import require_not_frozen
 from portal.payouts.service.recording import payable
 
 
@@ -60,6 +61,7 @@ def approve(
 
     Raises:
         PayoutTransition: It is approved or canceled already.
+        PayoutsFrozen: The books are being looked into.
         SecondPersonNeeded: The actor made it.
         NotSetUp: The settings lack the vendor's account.
         WrongDay: The day of payment has passed.
@@ -67,6 +69,7 @@ def approve(
         RowsChanged: Somebody's balance or account is not what it was.
     """
     batch.require_move_to(BatchStatus.APPROVED)
+    require_not_frozen(session)
     if batch.four_eyes and batch.made_by_id == actor.id:
         raise SecondPersonNeeded(
             _("You made this batch. Somebody else of your team has to approve it.")
@@ -150,14 +153,17 @@ def _file(
     return files.render(order, batch.format)
 
 
-def file_of(batch: PayoutBatch, *, keys: Sequence[str]) -> bytes:
+def file_of(session: Session, batch: PayoutBatch, *, keys: Sequence[str]) -> bytes:
     """Return the file of an approved batch: the same bytes each time.
 
     Raises:
+        PayoutsFrozen: The books are being looked into, and the bank has it not yet.
         Conflict: The batch has no file, or must not be sent any more.
     """
     if batch.file is None or batch.status is BatchStatus.CANCELED:
         raise Conflict(_("This batch has no file for the bank."))
+    if batch.status is BatchStatus.APPROVED:
+        require_not_frozen(session)
     return secrets.decrypt(batch.file, keys=keys).encode()
 
 
@@ -193,7 +199,10 @@ def mark_sent(
 
     Raises:
         PayoutTransition: It is not approved, or sent already.
+        PayoutsFrozen: The books are being looked into.
     """
+    batch.require_move_to(BatchStatus.SENT)
+    require_not_frozen(session)
     batch.move_to(BatchStatus.SENT)
     batch.sent_at = now
     batch.sent_by_id = actor.id

@@ -5,14 +5,37 @@ interpreted by the engine; no program has code of its own. Amounts are integers 
 minor units, rates are integers in basis points, bands are `[from, to)`.
 """
 
-from portal.programs.definition.gates import Blocks, Fee, Gate, GateKind, WhileUnmet
-from portal.programs.definition.joining import (
-    Agreement,
+from portal.programs.definition.asking import (
+    CHOOSING,
+    Answers,
     Choice,
     FormStep,
-    Join,
     Question,
     QuestionKind,
+    ShowWhen,
+    Wording,
+    shown_keys,
+)
+from portal.programs.definition.deciding import (
+    ApplicantTest,
+    Automatic,
+    DecisionRule,
+    Verdict,
+)
+from portal.programs.definition.gates import (
+    BY_HAND,
+    Blocks,
+    Counted,
+    Fee,
+    Gate,
+    GateKind,
+    Team,
+    TeamScope,
+    WhileUnmet,
+)
+from portal.programs.definition.joining import (
+    Agreement,
+    Join,
     SignAgain,
     Visibility,
 )
@@ -28,6 +51,7 @@ from portal.programs.definition.policies import (
     FriendDiscount,
     Holdback,
     PayoutPolicy,
+    Registration,
     Source,
 )
 from portal.programs.definition.program import Audience, ProgramDefinition
@@ -74,12 +98,17 @@ from portal.programs.definition.tiers import (
 )
 
 __all__ = [
+    "BY_HAND",
+    "CHOOSING",
     "MOST_MINOR",
     "NO_RULE_KEY",
     "Accelerator",
     "Agreement",
+    "Answers",
+    "ApplicantTest",
     "AttributionPolicy",
     "Audience",
+    "Automatic",
     "Band",
     "BandMode",
     "Base",
@@ -93,8 +122,10 @@ __all__ = [
     "Clawback",
     "Combination",
     "Conditions",
+    "Counted",
     "CreditModel",
     "DealSource",
+    "DecisionRule",
     "Demotion",
     "Draw",
     "Evidence",
@@ -118,6 +149,7 @@ __all__ = [
     "QuestionKind",
     "RatingWindow",
     "ReferralBlock",
+    "Registration",
     "Requirement",
     "Reward",
     "RewardCap",
@@ -127,8 +159,11 @@ __all__ = [
     "RiskSignal",
     "RoundingPer",
     "Rule",
+    "ShowWhen",
     "SignAgain",
     "Source",
+    "Team",
+    "TeamScope",
     "TierDuty",
     "TierLevel",
     "TierMetric",
@@ -136,7 +171,10 @@ __all__ = [
     "TierWindow",
     "Tiers",
     "Trigger",
+    "Verdict",
     "Visibility",
     "WhileUnmet",
+    "Wording",
+    "shown_keys",
     "storable",
 ]

@@ -30,6 +30,16 @@ class GateKind(StrEnum):
     """Staff confirm it: a call was held, a listing is up, bank details are there."""
     TAX_FORM = "tax_form"
     """A W-9 or W-8 that is good; the partner fills it in here."""
+    PAYOUT_ACCOUNT = "payout_account"
+    """Where the partner is paid; the partner enters it here."""
+    DEALS = "deals"
+    """Registered deals. The portal does not count them: staff confirm it."""
+    CREDENTIAL = "credential"
+    """Certificates of somebody else's exams. Staff check them and confirm it."""
+
+
+BY_HAND = frozenset({GateKind.CONFIRMATION, GateKind.DEALS, GateKind.CREDENTIAL})
+"""What staff check and confirm, because the portal has no facts about it."""
 
 
 class Blocks(StrEnum):
@@ -49,6 +59,44 @@ class WhileUnmet(StrEnum):
     """It counts from the moment the gate is met."""
 
 
+class TeamScope(StrEnum):
+    """Whose certificates a gate asks for, where one person's are not enough."""
+
+    EVERYONE = "everyone"
+    AT_LEAST = "at_least"
+
+
+class Counted(StrEnum):
+    """What is counted up to the number that a gate asks for."""
+
+    PEOPLE = "people"
+    """Who holds several certificates counts once."""
+    CERTIFICATES = "certificates"
+    """One person with two counts as much as two people with one each."""
+
+
+class Team(Part):
+    """How many people of a partner must have what a gate asks for."""
+
+    who: TeamScope
+    number: int | None = Field(default=None, ge=1, le=100)
+    """How many, with `at_least`."""
+    counts: Counted | None = None
+    """What is counted, with `at_least`."""
+    newcomer_days: int | None = Field(default=None, ge=1, le=365)
+    """Days that a new colleague has, with `everyone`, while somebody else holds it.
+    Absent: the gate shuts on the day on which the colleague joins."""
+
+    @model_validator(mode="after")
+    def _parts_of_its_scope(self) -> Self:
+        counts = self.who is TeamScope.AT_LEAST
+        if counts != (self.number is not None) or counts != (self.counts is not None):
+            raise ValueError("give number and counts for at_least, and only then")
+        if counts and self.newcomer_days is not None:
+            raise ValueError("newcomer_days is for everyone: remove it")
+        return self
+
+
 class Gate(Part):
     """Something that a partner must have to join, link, earn or be paid."""
 
@@ -60,6 +108,12 @@ class Gate(Part):
     blocks: tuple[Blocks, ...] = Field(min_length=1)
     certification: Key | None = None
     """Which exam, for a gate of kind `certification`."""
+    or_certifications: tuple[Key, ...] = ()
+    """Other exams that are as good."""
+    team: Team | None = None
+    """How many people must hold it; absent: one person's is enough for the company."""
+    course_open_early: bool = False
+    """Whether anyone may read the exam's course, before applying and under review."""
     deadline_days: int | None = Field(default=None, ge=1, le=MOST_DEADLINE_DAYS)
     """Days after joining by which it must be met; the last day is included."""
     shuts_at_deadline: bool = False
@@ -75,9 +129,24 @@ class Gate(Part):
             raise ValueError(
                 "name a certification for that kind of gate, and only then"
             )
+        if self.certification is None and (self.or_certifications or self.team):
+            raise ValueError(
+                "or_certifications and team are for gates of kind certification"
+            )
+        if len(set(self.exams)) < len(self.exams):
+            raise ValueError("or_certifications names an exam twice: keep one")
+        if self.course_open_early and self.certification is None:
+            raise ValueError("only the course of a certification can be open early")
         if self.shuts_at_deadline and self.deadline_days is None:
             raise ValueError("say by which deadline it must be met: deadline_days")
         return self
+
+    @property
+    def exams(self) -> tuple[str, ...]:
+        """The exams of which each is good for it."""
+        if self.certification is None:
+            return ()
+        return (self.certification, *self.or_certifications)
 
 
 class Fee(Part):

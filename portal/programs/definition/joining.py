@@ -5,9 +5,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from portal.programs.definition.asking import (
+    Answers,
+    FormStep,
+    Question,
+    refuse_impossible_conditions,
+    shown_keys,
+)
+from portal.programs.definition.deciding import Automatic
 from portal.programs.definition.parts import (
     Country,
-    Key,
     Part,
     Sentence,
     refuse_repeats,
@@ -20,55 +27,6 @@ class Visibility(StrEnum):
     PUBLIC = "public"
     UNLISTED = "unlisted"
     INVITE_ONLY = "invite_only"
-
-
-class QuestionKind(StrEnum):
-    """What an application asks for."""
-
-    SHORT_TEXT = "short_text"
-    LONG_TEXT = "long_text"
-    EMAIL = "email"
-    URL = "url"
-    COUNTRY = "country"
-    NUMBER = "number"
-    CHOICE = "choice"
-    MULTIPLE_CHOICE = "multiple_choice"
-
-
-class Choice(Part):
-    """One answer that can be chosen."""
-
-    key: Key
-    label: Sentence
-
-
-class Question(Part):
-    """One field of the application form."""
-
-    key: Key
-    label: Sentence
-    kind: QuestionKind
-    hint: str = ""
-    required: bool = True
-    max_length: int = Field(default=2_000, ge=1, le=10_000)
-    choices: tuple[Choice, ...] = ()
-
-    @model_validator(mode="after")
-    def _choices_where_one_chooses(self) -> Self:
-        chosen = self.kind in (QuestionKind.CHOICE, QuestionKind.MULTIPLE_CHOICE)
-        if chosen != bool(self.choices):
-            raise ValueError(
-                "give choices for choice and multiple_choice, and only then"
-            )
-        return self
-
-
-class FormStep(Part):
-    """One page of the application: a small topic."""
-
-    key: Key
-    title: Sentence
-    questions: tuple[Question, ...] = Field(min_length=1)
 
 
 _PAGES_OF_ITS_OWN = {"check", "sent"}
@@ -87,11 +45,35 @@ class Join(Part):
     """From this many warnings on it takes two reviewers to approve; 0: always."""
     countries: tuple[Country, ...] = ()
     """ISO 3166 codes of the countries that may apply; empty for all."""
+    automatic: Automatic | None = None
+    """Rules that decide without a person."""
 
     @property
     def questions(self) -> tuple[Question, ...]:
         """All questions, in the order in which they are asked."""
         return tuple(q for step in self.steps for q in step.questions)
+
+    def asked(self, answers: Answers) -> tuple[Question, ...]:
+        """Return the questions that are asked of somebody with these answers."""
+        shown = shown_keys(self.questions, answers)
+        return tuple(q for q in self.questions if q.key in shown)
+
+    def worded(self, language: str) -> "Join":
+        """Return the form in a language, as far as it is translated."""
+        return self.model_copy(
+            update={"steps": tuple(step.worded(language) for step in self.steps)}
+        )
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages into which something is translated, in their order."""
+        found: set[str] = set()
+        for step in self.steps:
+            found.update(step.in_languages)
+            for question in step.questions:
+                found.update(question.in_languages)
+                found.update(*(choice.in_languages for choice in question.choices))
+        return tuple(sorted(found))
 
     @model_validator(mode="after")
     def _keys_are_unique(self) -> Self:
@@ -108,6 +90,23 @@ class Join(Part):
         missing = {"company", "country"} - set(keys)
         if missing:
             raise ValueError(f"ask for {' and '.join(sorted(missing))} in some step")
+        for question in self.questions:
+            is_needed = question.key in {"company", "country"}
+            if is_needed and (question.show_when or question.retired):
+                raise ValueError(f"{question.key} is asked of everybody")
+        refuse_impossible_conditions(self.questions)
+        return self
+
+    @model_validator(mode="after")
+    def _decisions_fit(self) -> Self:
+        if self.automatic and self.mode != "apply":
+            raise ValueError(
+                "rules decide on applications: remove automatic, or make mode apply"
+            )
+        if self.automatic and self.automatic.uses_scores:
+            scored = any(q.has_scores and not q.retired for q in self.questions)
+            if not scored:
+                raise ValueError("a rule looks at the score: give some answers a score")
         return self
 
 

@@ -31,11 +31,22 @@ class CreditModel(StrEnum):
         return self in (CreditModel.LINEAR, CreditModel.POSITION)
 
 
+class Registration(Part):
+    """Partners register the customers whom they are talking to."""
+
+    days: Annotated[int, Field(ge=1, le=730)]
+    """So long, 24 hours each, a registration keeps the customer for its partner."""
+    max_open: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """So many may be open at a time for one partner; none: any number."""
+
+
 class AttributionPolicy(Part):
     """Who gets the credit for a customer."""
 
     model: CreditModel = CreditModel.LAST_CLICK
     window_days: int = Field(ge=1, le=730)
+    registration: Registration | None = None
+    """An open registration goes before all clicks; none: nothing is registered."""
 
 
 class Combination(StrEnum):

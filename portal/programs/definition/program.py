@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from portal.programs.definition.gates import Blocks, Fee, Gate, GateKind
+from portal.programs.definition.gates import BY_HAND, Blocks, Fee, Gate, GateKind
 from portal.programs.definition.joining import Agreement, Join, Visibility
 from portal.programs.definition.parts import (
     Currency,
@@ -120,7 +120,7 @@ class ProgramDefinition(Part):
                     "an open program takes in everybody who asks: remove the gate "
                     f"{gate.key}, or make join.mode apply"
                 )
-            if gate.kind is GateKind.CONFIRMATION and Blocks.JOIN in gate.blocks:
+            if gate.kind in BY_HAND and Blocks.JOIN in gate.blocks:
                 raise ValueError(
                     "an open program takes in everybody who asks: let the gate "
                     f"{gate.key} block link, earn or payout instead of join"

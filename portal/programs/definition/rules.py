@@ -1,7 +1,9 @@
 """How sales become commission."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -200,6 +202,19 @@ class RoundingPer(StrEnum):
     """What each sale earns; so fractions are not carried from sale to sale."""
 
 
+def _misplaced(froms: Sequence[int]) -> str:
+    """Return an example of a total of which bands do not say what it earns."""
+    if froms[0] != 0:
+        return f"no band says what a total of {froms[0] - 1} earns"
+    below, above = next(pair for pair in pairwise(froms) if pair[0] >= pair[1])
+    return (
+        f"a total of {below} would be in the band from {below} and in the one from "
+        f"{above} after it"
+        if below != above
+        else f"a total of {below} would be in two bands"
+    )
+
+
 class Rule(Part):
     """How sales become commission. Exactly one of `bands` and `rate_bps_by_tier`."""
 
@@ -259,7 +274,10 @@ class Rule(Part):
     def _bands_fit(self) -> Self:
         froms = [band.from_value for band in self.bands]
         if froms and (froms[0] != 0 or sorted(set(froms)) != froms):
-            raise ValueError("bands start at 0 and each begins above the one before")
+            raise ValueError(
+                "bands start at 0 and each begins above the one before: "
+                + _misplaced(froms)
+            )
         for band in self.bands:
             if (band.rate_bps is not None) and not self.measure.is_money:
                 raise ValueError(

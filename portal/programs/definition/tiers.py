@@ -174,7 +174,8 @@ class Tiers(Part):
             if below.from_value == above.from_value and not above.requires:
                 raise ValueError(
                     f"level {below.key} is never held: {above.key} begins at the "
-                    "same value and requires nothing more"
+                    "same value and requires nothing more, so whoever reaches "
+                    f"{above.from_value} stands on {above.key}"
                 )
         _levels = [level.key for level in self.levels]
         refuse_repeats("level key", _levels)

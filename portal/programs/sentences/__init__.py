@@ -11,6 +11,8 @@ from portal.programs.sentences.joining import (
     deadline_sentence,
     reapply_sentence,
     sign_again_sentence,
+    team_phrase,
+    team_sentences,
     who_sentences,
 )
 from portal.programs.sentences.pay import (
@@ -57,6 +59,8 @@ __all__ = [
     "rule_sentence",
     "rule_sentences",
     "sign_again_sentence",
+    "team_phrase",
+    "team_sentences",
     "terms_sentence",
     "threshold",
     "tier_sentences",

@@ -1,10 +1,11 @@
 """Sentences about getting in, and about what a partner must have."""
 
 from portal.programs.definition import (
+    BY_HAND,
     Audience,
     Blocks,
+    Counted,
     Gate,
-    GateKind,
     ProgramDefinition,
     WhileUnmet,
 )
@@ -74,7 +75,8 @@ def consequence_sentences(gate: Gate) -> list[str]:
         Blocks.PAYOUT: _("be paid"),
     }
     said = [gate.how] if gate.how else []
-    if gate.kind is GateKind.CONFIRMATION:
+    said += team_sentences(gate)
+    if gate.kind in BY_HAND:
         said.append(_("We confirm it."))
     said.append(
         _(
@@ -94,6 +96,43 @@ def consequence_sentences(gate: Gate) -> list[str]:
                 "If it is not done within %(months)s of a customer's first payment, "
                 "that customer's sales earn nothing.",
                 months=months(gate.forfeits_after_months),
+            )
+        )
+    return said
+
+
+def team_phrase(gate: Gate) -> str:
+    """Return whose certificates it takes, as "everybody on the team"; mostly nothing.
+
+    One person's are enough where the gate does not say otherwise.
+    """
+    team = gate.team
+    if team is None:
+        return ""
+    if team.number is None:
+        return _("everybody on the team")
+    if team.counts is Counted.CERTIFICATES:
+        return ngettext(
+            "%(num)d certificate on the team",
+            "%(num)d certificates on the team, of one person or several",
+            team.number,
+        )
+    return ngettext(
+        "%(num)d person on the team", "%(num)d people on the team", team.number
+    )
+
+
+def team_sentences(gate: Gate) -> list[str]:
+    """Return whose certificates it takes; nothing where one person's are enough."""
+    if gate.team is None:
+        return []
+    said = [_("It takes %(whose)s.", whose=team_phrase(gate))]
+    if gate.team.newcomer_days is not None:
+        said.append(
+            ngettext(
+                "New colleagues have %(num)d day for it.",
+                "New colleagues have %(num)d days for it.",
+                gate.team.newcomer_days,
             )
         )
     return said

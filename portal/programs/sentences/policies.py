@@ -55,6 +55,35 @@ def fee_sentences(fee: Fee) -> list[str]:
 
 def attribution_sentences(definition: ProgramDefinition) -> list[str]:
     """Return whose a customer is."""
+    return [*_registration_sentences(definition), *_click_sentences(definition)]
+
+
+def _registration_sentences(definition: ProgramDefinition) -> list[str]:
+    policy = definition.attribution.registration
+    if policy is None:
+        return []
+    said = [
+        ngettext(
+            "A customer whom you registered counts as yours when they come within "
+            "%(num)d day, whatever they clicked.",
+            "A customer whom you registered counts as yours when they come within "
+            "%(num)d days, whatever they clicked.",
+            policy.days,
+        ),
+        _("Of several partners the first to register a customer keeps it."),
+    ]
+    if policy.max_open is not None:
+        said.append(
+            ngettext(
+                "You may have %(num)d registration open at a time.",
+                "You may have %(num)d registrations open at a time.",
+                policy.max_open,
+            )
+        )
+    return said
+
+
+def _click_sentences(definition: ProgramDefinition) -> list[str]:
     model, window = definition.attribution.model, definition.attribution.window_days
     if model is CreditModel.LAST_CLICK:
         return [

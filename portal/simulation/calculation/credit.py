@@ -10,7 +10,7 @@ from portal.attribution.splitting import refunded_parts
 from portal.enrollments.rules import History, unmet_at
 from portal.programs.definition import Blocks, ProgramDefinition
 from portal.simulation.calculation.ordinals import Ordinals, ordinal
-from portal.simulation.events import Click, Join, Signup
+from portal.simulation.events import Click, Join, Register, Signup
 from portal.tiers.facts import RefundFact, SaleFact
 
 
@@ -20,6 +20,8 @@ class CreditReason(StrEnum):
     CLICKS = "clicks"
     DIRECT = "direct"
     """Its sign-up names the partner, as a registered deal does."""
+    REGISTRATION = "registration"
+    """The partner had registered it, and the registration was open."""
     NO_CLICK = "no_click"
     """No click counts, so only sales that name a partner are credited."""
     EXISTING = "existing"
@@ -60,12 +62,25 @@ class CreditCase:
         converted_at: When it signed up or first bought.
         signup: Its sign-up; none without one.
         clicks: Its clicks.
+        registered_by: Whose open registration it had when it came; none without one.
     """
 
     customer: str
     converted_at: datetime
     signup: Signup | None
     clicks: Sequence[tuple[int, Click]]
+    registered_by: str | None = None
+
+    @property
+    def owner(self) -> tuple[str, CreditReason] | None:
+        """Whose the customer is whatever the clicks say, and why; none: clicks say."""
+        signup = self.signup
+        if signup and signup.partner:
+            return signup.partner, CreditReason.DIRECT
+        is_free = not signup or not (signup.existing or signup.open_opportunity)
+        if self.registered_by and is_free:
+            return self.registered_by, CreditReason.REGISTRATION
+        return None
 
 
 def credit_of(
@@ -86,14 +101,15 @@ def credit_of(
         histories: When the gates of each partner were met.
     """
     signup = case.signup
-    if signup and signup.partner:
+    if case.owner:
+        owner, reason = case.owner
         return Credit(
             customer=case.customer,
             converted_at=case.converted_at,
-            reason=CreditReason.DIRECT,
-            partners=(signup.partner,),
+            reason=reason,
+            partners=(owner,),
             weights=(1,),
-            brought_by=signup.partner,
+            brought_by=owner,
         )
     candidates = [
         Candidate(
@@ -143,12 +159,20 @@ def _refused(
 ) -> LossReason | None:
     if click.bot:
         return LossReason.BOT
-    history = histories[click.partner]
-    if click.at < joins[click.partner].at or unmet_at(
-        definition.gates, history, Blocks.LINK, click.at
-    ):
+    if is_barred(click, definition, joins, histories):
         return LossReason.LINK_GATE
     return None
+
+
+def is_barred(
+    event: Click | Register,
+    definition: ProgramDefinition,
+    joins: Mapping[str, Join],
+    histories: Mapping[str, History],
+) -> bool:
+    """Tell whether a partner may not bring customers at the moment of an event."""
+    unmet = unmet_at(definition.gates, histories[event.partner], Blocks.LINK, event.at)
+    return event.at < joins[event.partner].at or bool(unmet)
 
 
 def parts_of_refunds(

@@ -6,12 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from portal.attribution.splitting import CreditShare
+from portal.deals.rules import Attempt, Registered, owners, registered
 from portal.enrollments.rules import History
 from portal.programs.definition import DealSource, ProgramDefinition, Trigger
 from portal.simulation.calculation.credit import (
     Credit,
     CreditCase,
     credit_of,
+    is_barred,
     parts_of_refunds,
 )
 from portal.simulation.calculation.ordinals import Ordinals
@@ -26,6 +28,7 @@ from portal.simulation.events import (
     Join,
     Lead,
     Refund,
+    Register,
     Sale,
     Signup,
     Subscriber,
@@ -57,6 +60,7 @@ class Facts:
         by_partner: What each partner's customers did.
         customers: What became of the customers.
         credits: Who got the credit for each customer.
+        registrations: What became of the customers whom partners registered.
         uncounted: What earns nobody anything.
         names: What the file calls things.
     """
@@ -66,6 +70,7 @@ class Facts:
     by_partner: dict[str, Bought]
     customers: Mapping[UUID, CustomerFact]
     credits: list[Credit]
+    registrations: list[Registered]
     uncounted: list[Uncounted]
     names: Names
 
@@ -105,6 +110,7 @@ def gather(
             by_partner={name: Bought() for name in joins},
             customers=_customers(known, names),
             credits=[],
+            registrations=[],
             uncounted=[],
             names=names,
         ),
@@ -265,6 +271,8 @@ class _Gathering:
             ):
                 # Events are in order, so the first one is the conversion.
                 converted.setdefault(event.customer, event.at)
+        self.facts.registrations = self._registered(events, converted)
+        by_registration = owners(self.facts.registrations, converted)
         for customer, converted_at in converted.items():
             yield credit_of(
                 CreditCase(
@@ -272,12 +280,33 @@ class _Gathering:
                     converted_at=converted_at,
                     signup=signups.get(customer),
                     clicks=clicks.get(customer, ()),
+                    registered_by=by_registration.get(customer),
                 ),
                 self.definition,
                 partners=self.partners,
                 joins=self.all_joins,
                 histories=self.facts.histories,
             )
+
+    def _registered(
+        self, events: Sequence[Event], came: Mapping[str, datetime]
+    ) -> list[Registered]:
+        policy = self.definition.attribution.registration
+        if policy is None:
+            return []
+        attempts = [
+            Attempt(
+                partner=event.partner,
+                customer=event.customer,
+                at=event.at,
+                barred=is_barred(
+                    event, self.definition, self.all_joins, self.facts.histories
+                ),
+            )
+            for event in events
+            if isinstance(event, Register)
+        ]
+        return registered(attempts, policy, came=came)
 
 
 def _why_not(event: Paid) -> WhyUncounted | None:

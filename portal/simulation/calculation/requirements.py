@@ -62,7 +62,8 @@ def _meets(event: Event, gate: Gate) -> bool:
     if isinstance(event, GateMet):
         return event.gate == gate.key
     if isinstance(event, Certify):
-        return event.gate in (None, gate.key) and gate.kind is GateKind.CERTIFICATION
+        is_exam = gate.kind is GateKind.CERTIFICATION and gate.team is None
+        return is_exam and event.gate in (None, gate.key)
     return isinstance(event, FeePaid) and gate.kind is GateKind.FEE
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from portal.commissions.calculation import Commissioned, RatedLine
+from portal.deals.rules import Registered
 from portal.programs.definition import ProgramDefinition
 from portal.rewards.calculation import Due
 from portal.simulation.calculation.credit import Credit
@@ -145,6 +146,7 @@ class Result:
         partners: Every partner that had joined, in the order in which they did.
         rewards: What is due that is not cash, or is not, in the order of earning.
         credits: Who got the credit for each customer, in the order of conversion.
+        registrations: What became of the customers whom partners registered.
         uncounted: What earns nobody anything.
         names: What the file calls things.
     """
@@ -156,6 +158,7 @@ class Result:
     partners: tuple[PartnerRun, ...]
     rewards: tuple[Due, ...]
     credits: tuple[Credit, ...]
+    registrations: tuple[Registered, ...]
     uncounted: tuple[Uncounted, ...]
     names: Names
 

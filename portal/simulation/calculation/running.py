@@ -55,6 +55,7 @@ def simulate(
         ),
         credits=tuple(facts.credits),
         rewards=tuple(_rewards(definition, facts, known, until)),
+        registrations=tuple(facts.registrations),
         uncounted=tuple(facts.uncounted),
         names=facts.names,
     )

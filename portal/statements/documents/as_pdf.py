@@ -52,7 +52,7 @@ def page_data(statement: Statement, verify_url: str) -> dict[str, Any]:
                 "what": line.what,
                 "why": line.why,
                 "base": money_text(statement.money(line.base_minor))
-                if line.commission_id
+                if line.commission_id or line.base_minor
                 else "",
                 "rate": line.rate,
                 "amount": money_text(statement.money(line.amount_minor)),

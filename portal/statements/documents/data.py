@@ -6,22 +6,76 @@ escaped that need not be. Anyone who holds the JSON file can compute it.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from portal.kit.ids import public_id
-from portal.statements.models import Statement, StatementLine
+from portal.statements.models import Statement
+from portal.statements.rules import LineKind
 
 FORMAT = 1
 """The version of the layout below; a change of meaning needs a new one."""
 
 
-def statement_data(statement: Statement) -> dict[str, Any]:
+class Line(Protocol):
+    """A line, stored or about to be; see `StatementLine`."""
+
+    @property
+    def kind(self) -> LineKind:
+        """What it does."""
+
+    @property
+    def commission_public_id(self) -> str:
+        """The id of its commission; empty where there is none."""
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened."""
+
+    @property
+    def customer(self) -> str:
+        """Who bought."""
+
+    @property
+    def what(self) -> str:
+        """What it is about."""
+
+    @property
+    def why(self) -> str:
+        """The reason."""
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """The calculation."""
+
+    @property
+    def base_minor(self) -> int:
+        """What the rate is of."""
+
+    @property
+    def rate(self) -> str:
+        """The rate."""
+
+    @property
+    def amount_minor(self) -> int:
+        """The signed amount."""
+
+
+def statement_data(
+    statement: Statement, lines: Iterable[tuple[int, Line]] | None = None
+) -> dict[str, Any]:
     """Return everything a statement says, as strings and whole numbers.
 
-    Amounts are in the minor unit of the currency. `payouts_minor` is what was paid
-    out, so it is subtracted; the other parts carry their sign.
+    Amounts are in the minor unit of the currency. `payouts_minor`, `fees_minor` and
+    `withholding_minor` are subtracted; the other parts carry their sign.
+
+    Args:
+        statement: The statement.
+        lines: Its lines by position, while they are not stored yet.
     """
+    if lines is None:
+        lines = ((line.position, line) for line in statement.lines)
     totals = statement.totals
     return {
         "format": FORMAT,
@@ -58,13 +112,13 @@ def statement_data(statement: Statement) -> dict[str, Any]:
             "gate": statement.payment_gate,
             "pays_on": statement.pays_on.isoformat() if statement.pays_on else "",
         },
-        "lines": [_line_data(statement, line) for line in statement.lines],
+        "lines": [_line_data(statement, position, line) for position, line in lines],
     }
 
 
-def _line_data(statement: Statement, line: StatementLine) -> dict[str, Any]:
+def _line_data(statement: Statement, position: int, line: Line) -> dict[str, Any]:
     return {
-        "position": line.position,
+        "position": position,
         "kind": line.kind.value,
         "commission": line.commission_public_id,
         "date": day_of(statement, line),
@@ -79,7 +133,7 @@ def _line_data(statement: Statement, line: StatementLine) -> dict[str, Any]:
     }
 
 
-def day_of(statement: Statement, line: StatementLine) -> str:
+def day_of(statement: Statement, line: Line) -> str:
     """Return the day of a line in the statement's time zone."""
     return f"{line.occurred_at.astimezone(statement.zone):%Y-%m-%d}"
 

@@ -33,15 +33,19 @@ def _rows(statement: Statement) -> Iterator[SummaryRow]:
     totals = statement.totals
     counts = statement.counts
     yield SummaryRow("Opening balance", statement.money(totals.opening))
+    adjusted = counts[LineKind.ADJUSTMENT] + counts[LineKind.DRAW]
     parts = (
-        ("Commissions earned", LineKind.EARNED, totals.earned),
-        ("Reversals", LineKind.REVERSAL, totals.reversals),
-        ("Adjustments", LineKind.ADJUSTMENT, totals.adjustments),
-        ("Payments made to you", LineKind.PAYOUT, -totals.payouts),
+        ("Commissions earned", counts[LineKind.EARNED], totals.earned),
+        ("Reversals", counts[LineKind.REVERSAL], totals.reversals),
+        ("Adjustments", adjusted, totals.adjustments),
+        ("Kept back", counts[LineKind.HOLDBACK], totals.holdback),
+        ("Released", counts[LineKind.RELEASE], totals.releases),
+        ("Tax withheld", counts[LineKind.WITHHOLDING], -totals.withholding),
+        ("Payments made to you", counts[LineKind.PAYOUT], -totals.payouts),
     )
-    for label, kind, minor in parts:
-        if counts[kind]:
-            yield SummaryRow(f"{label} ({counts[kind]})", statement.money(minor))
+    for label, count, minor in parts:
+        if count:
+            yield SummaryRow(f"{label} ({count})", statement.money(minor))
     yield SummaryRow("Closing balance", statement.closing)
 
 

@@ -1,32 +1,55 @@
 """What goes on a statement."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, case, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    any_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.adjustments.models import Adjustment, AdjustmentStatus
 from portal.commissions.models import Commission, CommissionKind
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
+from portal.sales.models import Customer, Refund, Sale
 from portal.statements.models import Period, StatementLine
 from portal.statements.rules import LineKind
 
 PAYOUT_KEYS = "payout:%"
 """Keys of the entries that pay a partner; `portal.payouts` books them."""
+RELEASE_KEYS = "release:%"
+"""Keys of the entries that release what was held back; the rest is the line's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentMade:
-    """A payout to a partner as the books know it."""
+    """A payout to a partner, or a release, as the books know it."""
 
     entry: JournalEntry
     posting: Posting
     statement_id: UUID | None
     """The statement that shows it; none until the next close."""
 
+    @property
+    def kind(self) -> LineKind:
+        """What it is on a statement."""
+        is_release = self.entry.key.startswith(RELEASE_KEYS[:-1])
+        return LineKind.RELEASE if is_release else LineKind.PAYOUT
+
+
+_Source = TypeVar("_Source", Customer, Sale, Refund)
 
 _SOURCES = (
     joinedload(Commission.customer),
@@ -46,9 +69,20 @@ def kind_from(starts_at: ColumnElement[datetime]) -> ColumnElement[CommissionKin
 
 
 def projected(
-    session: Session, enrollment_ids: Sequence[UUID], period: Period
+    session: Session,
+    enrollment_ids: Sequence[UUID],
+    period: Period,
+    *,
+    since: datetime | None = None,
 ) -> dict[UUID, dict[LineKind, int]]:
-    """Return what cleared in a month or before and is on no statement."""
+    """Return what cleared in a month or before and is on no statement.
+
+    Args:
+        session: The session to read from.
+        enrollment_ids: Whose.
+        period: The month.
+        since: What cleared before is left out: a month that closes earlier has it.
+    """
     rows = session.execute(
         select(
             Commission.enrollment_id,
@@ -57,8 +91,7 @@ def projected(
         )
         .where(
             Commission.enrollment_id.in_(enrollment_ids),
-            Commission.frozen_at.is_(None),
-            Commission.clears_at < period.ends_at,
+            *_on_no_statement(since, period.ends_at),
         )
         .group_by(Commission.enrollment_id, "on")
     )
@@ -68,35 +101,68 @@ def projected(
     return found
 
 
+def _on_no_statement(
+    since: datetime | None, until: datetime
+) -> list[ColumnElement[bool]]:
+    wanted = [Commission.frozen_at.is_(None), Commission.clears_at < until]
+    if since is not None:
+        wanted.append(Commission.clears_at >= since)
+    return wanted
+
+
 def unfrozen(
-    session: Session, enrollment_id: UUID, until: datetime
+    session: Session,
+    enrollment_id: UUID,
+    until: datetime,
+    *,
+    since: datetime | None = None,
 ) -> Sequence[Commission]:
-    """Return the lines that cleared before `until` and are on no statement."""
+    """Return the lines that cleared before `until` and are on no statement.
+
+    With `since`, without those that cleared before it.
+    """
     return session.scalars(
         select(Commission)
         .where(
             Commission.enrollment_id == enrollment_id,
-            Commission.frozen_at.is_(None),
-            Commission.clears_at < until,
+            *_on_no_statement(since, until),
         )
         .options(*_SOURCES)
         .order_by(Commission.occurred_at, Commission.id)
     ).all()
 
 
-def with_sources(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Commission]]:
-    """Return commissions by enrollment with what they are about, oldest first."""
-    # One array: there may be more lines than a statement takes parameters.
-    wanted = any_(literal(list(ids), ARRAY(Uuid)))
+def with_sources(
+    session: Session, rows: Iterable[Commission]
+) -> dict[UUID, list[Commission]]:
+    """Return commissions by enrollment, in their order, with what they are about.
+
+    What is about them is read by itself: read again with each of many lines, their
+    traces would cost more than all the rest.
+    """
     found: dict[UUID, list[Commission]] = {}
-    for row in session.scalars(
-        select(Commission)
-        .where(Commission.id == wanted)
-        .options(*_SOURCES)
-        .order_by(Commission.occurred_at, Commission.id)
-    ):
+    for row in rows:
         found.setdefault(row.enrollment_id, []).append(row)
+    kept = [row for group in found.values() for row in group]
+    customers = _by_id(session, Customer, {row.customer_id for row in kept})
+    sales = _by_id(session, Sale, {row.sale_id for row in kept})
+    refunds = _by_id(session, Refund, {row.refund_id for row in kept} - {None})
+    for row in kept:
+        set_committed_value(row, "customer", customers[row.customer_id])
+        set_committed_value(row, "sale", sales[row.sale_id])
+        refund = refunds[row.refund_id] if row.refund_id else None
+        set_committed_value(row, "refund", refund)
     return found
+
+
+def _by_id(
+    session: Session, model: type[_Source], ids: Collection[UUID | None]
+) -> dict[UUID, _Source]:
+    # One array: there may be more of them than a statement takes parameters.
+    wanted = any_(literal(sorted(filter(None, ids)), ARRAY(Uuid)))
+    return {
+        row.id: row for row in session.scalars(select(model).where(model.id == wanted))
+    }
 
 
 def adjustments_waiting(
@@ -130,30 +196,15 @@ def payouts_made(
     session: Session, partner_ids: Sequence[UUID], program_id: UUID
 ) -> list[PaymentMade]:
     """Return what partners were paid in a program, oldest first."""
-    rows = session.execute(
-        select(Posting, JournalEntry, StatementLine.statement_id)
-        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
-        .outerjoin(StatementLine, StatementLine.posting_id == Posting.id)
-        .where(
-            Posting.account == LedgerAccount.PARTNER_PAYABLE,
-            Posting.partner_id.in_(partner_ids),
-            Posting.program_id == program_id,
-            JournalEntry.key.like(PAYOUT_KEYS),
-        )
-        .order_by(JournalEntry.occurred_at, Posting.id)
-    )
-    return [
-        PaymentMade(entry, posting, statement_id)
-        for posting, entry, statement_id in rows
-    ]
+    return _moved(session, partner_ids, program_id, PAYOUT_KEYS)
 
 
-def payouts_waiting(
+def movements_waiting(
     session: Session, partner_ids: Sequence[UUID], program_id: UUID, until: datetime
 ) -> dict[UUID, list[PaymentMade]]:
-    """Return the payouts before `until` that no statement shows yet, by partner."""
+    """Return payouts and releases before `until` that no statement shows yet."""
     found: dict[UUID, list[PaymentMade]] = {}
-    for payment in payouts_made(session, partner_ids, program_id):
+    for payment in _moved(session, partner_ids, program_id, PAYOUT_KEYS, RELEASE_KEYS):
         partner_id = payment.posting.partner_id
         if (
             partner_id is not None
@@ -162,3 +213,24 @@ def payouts_waiting(
         ):
             found.setdefault(partner_id, []).append(payment)
     return found
+
+
+def _moved(
+    session: Session, partner_ids: Sequence[UUID], program_id: UUID, *keys: str
+) -> list[PaymentMade]:
+    rows = session.execute(
+        select(Posting, JournalEntry, StatementLine.statement_id)
+        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
+        .outerjoin(StatementLine, StatementLine.posting_id == Posting.id)
+        .where(
+            Posting.account == LedgerAccount.PARTNER_PAYABLE,
+            Posting.partner_id.in_(partner_ids),
+            Posting.program_id == program_id,
+            or_(*(JournalEntry.key.like(key) for key in keys)),
+        )
+        .order_by(JournalEntry.occurred_at, Posting.id)
+    )
+    return [
+        PaymentMade(entry, posting, statement_id)
+        for posting, entry, statement_id in rows
+    ]

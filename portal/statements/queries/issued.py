@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from portal.kit.errors import NotFound
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.statements.models import Statement, StatementLine
+from portal.statements.policy import Carried
 from portal.statements.queries.contents import PAYOUT_KEYS
 from portal.web.pagination import Page, PageRequest
 
@@ -210,18 +211,26 @@ def _views(session: Session, statements: Sequence[Statement]) -> list[StatementV
     ]
 
 
-def openings(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the closing balance of each enrollment's latest statement.
+def carried(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, Carried]:
+    """Return what each enrollment's latest statement leaves to the next one.
 
     An enrollment without a statement is missing: it begins with nothing.
     """
     rows = session.execute(
-        select(Statement.enrollment_id, Statement.closing_minor)
+        select(
+            Statement.enrollment_id,
+            Statement.closing_minor,
+            Statement.advance_minor,
+            Statement.untaxed_minor,
+        )
         .where(Statement.enrollment_id.in_(enrollment_ids))
         .ext(distinct_on(Statement.enrollment_id))
         .order_by(Statement.enrollment_id, Statement.period_label.desc())
     )
-    return dict(rows.all())
+    return {
+        key: Carried(opening=closing, advance=advance, untaxed=untaxed)
+        for key, closing, advance, untaxed in rows
+    }
 
 
 def closings_in(session: Session, period_id: UUID) -> dict[UUID, Statement]:

@@ -78,7 +78,11 @@ def _one_period(session: Session, wanted: ColumnElement[bool], *, lock: bool) ->
     query = (
         select(Period)
         .where(wanted)
-        .options(joinedload(Period.program), joinedload(Period.closed_by))
+        .options(
+            joinedload(Period.program),
+            joinedload(Period.closed_by),
+            joinedload(Period.proposed_by),
+        )
     )
     if lock:
         query = query.with_for_update(of=Period).execution_options(

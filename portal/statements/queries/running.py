@@ -14,8 +14,9 @@ from portal.statements.models import (
     Period,
     PeriodStatus,
 )
+from portal.statements.policy import Carried, apply_policy
 from portal.statements.queries.contents import adjustments_waiting, kind_from
-from portal.statements.queries.issued import openings
+from portal.statements.queries.issued import carried
 from portal.statements.rules import LineKind, Totals, totals_of
 
 
@@ -72,7 +73,7 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
         .order_by(Enrollment.joined_at, Enrollment.id)
     ).all()
     keys = [row.Enrollment.id for row in rows]
-    begun = openings(session, keys)
+    begun = carried(session, keys)
     adjusted = adjustments_waiting(session, keys)
     current = {
         row.id: row
@@ -91,6 +92,22 @@ def so_far(session: Session, partner_id: UUID) -> list[SoFar]:
         lines[key] += [(LineKind.ADJUSTMENT, row.amount_minor) for row in adjustments]
     seen = {row.Enrollment.id: (row.Enrollment, current[row.id]) for row in rows}
     return [
-        SoFar(enrollment, month, totals_of(begun.get(key, 0), lines[key]))
+        SoFar(enrollment, month, _totals(enrollment, month, begun.get(key), lines[key]))
         for key, (enrollment, month) in seen.items()
     ]
+
+
+def _totals(
+    enrollment: Enrollment,
+    month: Period,
+    begun: Carried | None,
+    lines: list[tuple[LineKind, int]],
+) -> Totals:
+    before = begun or Carried()
+    return apply_policy(
+        enrollment.version.definition,
+        totals_of(before.opening, lines),
+        before,
+        last_day=month.last_day,
+        tax=None,  # only the close decides on it
+    ).totals

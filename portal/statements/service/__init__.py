@@ -2,8 +2,6 @@
 
 from portal.statements.service.checks import check
 from portal.statements.service.close import (
-    NotReadyToClose,
-    WarningsUnanswered,
     begin_close,
     close_chunk,
     finish_close,
@@ -16,13 +14,28 @@ from portal.statements.service.preview import (
     draft_now,
     preview,
 )
+from portal.statements.service.proposals import (
+    AlreadyProposed,
+    FiguresChanged,
+    NotProposed,
+    NotReadyToClose,
+    SecondPersonNeeded,
+    WarningsUnanswered,
+    propose_close,
+    send_back,
+)
+from portal.statements.service.reserves import release
 
 __all__ = [
+    "AlreadyProposed",
     "Draft",
     "DraftLine",
+    "FiguresChanged",
+    "NotProposed",
     "NotReadyToClose",
     "Preview",
     "PreviewRow",
+    "SecondPersonNeeded",
     "WarningsUnanswered",
     "begin_close",
     "check",
@@ -33,4 +46,7 @@ __all__ = [
     "ensure_periods",
     "finish_close",
     "preview",
+    "propose_close",
+    "release",
+    "send_back",
 ]

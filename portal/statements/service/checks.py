@@ -25,13 +25,19 @@ _ = flask_babel.gettext
 ngettext = flask_babel.ngettext
 
 
-def check(session: Session, period: Period, now: datetime) -> list[Check]:
+def check(
+    session: Session,
+    period: Period,
+    now: datetime,
+    *,
+    withholds_us_tax: bool = False,
+) -> list[Check]:
     """Return what was looked at before a close, and what was found.
 
     Nothing is written. A month can be closed when no check stops it and every
     warning is answered with a note.
     """
-    figures = preview(session, period)
+    figures = preview(session, period, withholds_us_tax=withholds_us_tax)
     return [
         _is_over(period, now),
         _earlier_months(session, period),

@@ -5,11 +5,13 @@ a step again changes nothing. Everything that is written carries the moment at w
 the close began, so that an interrupted close ends in the same books as another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
+from itertools import chain
+from typing import Any
 from uuid import UUID
 
-from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,9 +21,8 @@ from portal.audit import service as audit
 from portal.commissions import service as commissions
 from portal.enrollments import queries as enrollments
 from portal.enrollments.rules import unmet
-from portal.kit.errors import Conflict, Invalid
+from portal.kit.db import copy_in
 from portal.kit.ids import new_id
-from portal.kit.money import Money
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.programs import queries as programs
@@ -36,27 +37,24 @@ from portal.statements.models import (
     StatementCounter,
     StatementLine,
 )
-from portal.statements.rules import Severity, Totals, number_of
+from portal.statements.policy import Carried
+from portal.statements.rules import Totals, number_of
 from portal.statements.service.checks import check
-from portal.statements.service.drafts import Draft, draft_of
+from portal.statements.service.drafts import Draft, DraftLine, draft_of
+from portal.statements.service.proposals import (
+    answered,
+    confirmed,
+    notes_in_words,
+)
+from portal.statements.service.reserves import release
+from portal.statements.service.taxes import taxes
 
 CLOSE_CHUNK = "statements.close_chunk"
 FINISH_CLOSE = "statements.finish_close"
 _CHUNK_SIZE = 50
+_STATED = tuple(field.name for field in fields(DraftLine))
 _AT_ONCE = 10
 """How many enrollments are rated together; all that they sold is in memory then."""
-
-
-class NotReadyToClose(Conflict):
-    """A check stops the close; the message names it."""
-
-    code = "period_not_ready"
-
-
-class WarningsUnanswered(Invalid):
-    """A warning has no tick, or no note."""
-
-    code = "warnings_unanswered"
 
 
 def begin_close(
@@ -66,6 +64,8 @@ def begin_close(
     actor: User | None,
     issuer_name: str,
     acknowledged: Mapping[str, str],
+    withholds_us_tax: bool = False,
+    four_eyes: bool = False,
     now: datetime,
     chunk_size: int = _CHUNK_SIZE,
 ) -> None:
@@ -77,6 +77,8 @@ def begin_close(
         actor: Who closes; none for the command line.
         issuer_name: The vendor's name, as the statements print it.
         acknowledged: A note for each warning, by the key of its check.
+        withholds_us_tax: Whether the vendor withholds what US rules ask for.
+        four_eyes: Whether somebody else must have proposed it; the notes are theirs.
         now: The moment printed on the statements.
         chunk_size: How many enrollments one transaction handles.
 
@@ -84,24 +86,20 @@ def begin_close(
         PeriodTransition: It is being closed, or is closed, already.
         NotReadyToClose: A check stops it.
         WarningsUnanswered: A warning has no note.
+        NotProposed, SecondPersonNeeded, FiguresChanged: See `proposals.confirmed`.
     """
+    if four_eyes and period.status is PeriodStatus.OPEN:
+        acknowledged = confirmed(
+            session, period, actor=actor, withholds_us_tax=withholds_us_tax
+        )
     period.move_to(PeriodStatus.CLOSING)
     period.close_began_at = now
-    checks = check(session, period, now)
-    for found in checks:
-        if found.severity is Severity.STOP:
-            raise NotReadyToClose(f"{found.text} {found.detail}".strip())
-    notes = {key: note.strip() for key, note in acknowledged.items() if note.strip()}
-    warnings = [row.key for row in checks if row.severity is Severity.WARNING]
-    for key in warnings:
-        if key not in notes:
-            raise WarningsUnanswered(
-                _("Write a short note on each warning: what did you find?"),
-                field=f"note_{key}",
-            )
     period.closed_by_id = actor.id if actor else None
+    period.withholds_us_tax = withholds_us_tax
+    period.four_eyes = four_eyes
+    checks = check(session, period, now, withholds_us_tax=withholds_us_tax)
+    period.acknowledged = answered(checks, acknowledged)
     period.issuer_name = issuer_name
-    period.acknowledged = {key: notes[key] for key in warnings}
     members = [row.id for row in enrollments.in_program(session, period.program_id)]
     parts = [
         members[start : start + chunk_size]
@@ -127,7 +125,7 @@ def begin_close(
         actor=actor,
         at=now,
         month=period.label,
-        acknowledged="; ".join(f"{key}: {notes[key]}" for key in warnings) or None,
+        acknowledged=notes_in_words(period.acknowledged),
     )
 
 
@@ -161,6 +159,11 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
         _issue(draft, count, began_at) for count, draft in enumerate(needed, first)
     ]
     session.add_all(issued)
+    copy_in(
+        session,
+        StatementLine,
+        chain.from_iterable(map(_lines, issued, needed)),
+    )
     _book(session, issued, occurred_at=period.ends_at)
     chunk.done_at = began_at
     session.flush()  # The count below must see this chunk as done.
@@ -225,6 +228,7 @@ def _drafts_of(
     """Rate some enrollments anew, freeze what cleared, and put it into words."""
     began_at = period.close_began_at or period.ends_at
     members = enrollments.locked(session, keys)
+    release(session, keys, before=period.ends_at, now=began_at)
     commissions.recompute_all(session, keys, now=began_at)
     frozen = commissions.freeze(
         session,
@@ -233,21 +237,32 @@ def _drafts_of(
         period_label=period.label,
         now=began_at,
     )
-    cleared = queries.with_sources(session, [row.id for row in frozen])
+    cleared = queries.with_sources(session, frozen)
     adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
     partners = [member.partner_id for member in members]
-    paid = queries.payouts_waiting(session, partners, period.program_id, period.ends_at)
+    moved = queries.movements_waiting(
+        session, partners, period.program_id, period.ends_at
+    )
     gates = enrollments.checklists(session, members, now=began_at)
-    begun = queries.openings(session, keys)
+    begun = queries.carried(session, keys)
+    decided = taxes(
+        session,
+        members,
+        period,
+        definition,
+        gates=gates,
+        withholds_us_tax=period.withholds_us_tax,
+    )
     return [
         draft_of(
             member,
             period,
             definition=definition,
-            opening=begun.get(member.id, 0),
+            carried=begun.get(member.id, Carried()),
             commissions=cleared.get(member.id, ()),
             adjustments=adjusted.get(member.id, ()),
-            payouts=paid.get(member.partner_id, ()),
+            movements=moved.get(member.partner_id, ()),
+            tax=decided[member.id],
             unmet=unmet(gates[member.id], Blocks.PAYOUT),
         )
         for member in members
@@ -277,7 +292,7 @@ def _take_numbers(session: Session, period: Period, how_many: int) -> int:
 
 
 def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
-    """Return one statement with its lines."""
+    """Return one statement; its lines follow, see `_lines`."""
     totals, period, enrollment = draft.totals, draft.period, draft.enrollment
     statement = Statement(
         id=new_id(),
@@ -296,6 +311,8 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
         partner_country=enrollment.partner.country,
         program_name=draft.program_name,
         currency=draft.currency,
+        advance_minor=draft.advance,
+        untaxed_minor=draft.untaxed,
         line_count=len(draft.lines),
         payment=draft.plan.payment,
         payment_gate=draft.plan.gate,
@@ -303,27 +320,20 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
         issued_at=issued_at,
         **_amounts(totals),
     )
-    statement.lines = [
-        StatementLine(
-            id=new_id(),
-            position=position,
-            kind=line.kind,
-            commission_id=line.commission_id,
-            posting_id=line.posting_id,
-            adjustment_id=line.adjustment_id,
-            occurred_at=line.occurred_at,
-            customer=line.customer,
-            what=line.what,
-            why=line.why,
-            trace=line.trace,
-            base_minor=line.base_minor,
-            rate=line.rate,
-            amount_minor=line.amount_minor,
-        )
-        for position, line in enumerate(draft.lines, 1)
-    ]
-    statement.sha256 = sha256_of(statement_data(statement))
+    data = statement_data(statement, enumerate(draft.lines, 1))
+    statement.sha256 = sha256_of(data)
     return statement
+
+
+def _lines(statement: Statement, draft: Draft) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a statement's lines."""
+    for position, line in enumerate(draft.lines, 1):
+        yield {
+            "id": new_id(),
+            "statement_id": statement.id,
+            "position": position,
+            **{name: getattr(line, name) for name in _STATED},
+        }
 
 
 def _amounts(totals: Totals) -> dict[str, int]:
@@ -362,21 +372,19 @@ def _book(
 
 def _lines_of(statement: Statement) -> list[ledger.Line]:
     parts = (
-        statement.earned_minor,
-        statement.reversals_minor,
-        statement.adjustments_minor,
+        (statement.earned_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.reversals_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.adjustments_minor, LedgerAccount.COMMISSION_EXPENSE),
+        (statement.holdback_minor, LedgerAccount.HOLDBACK),
+        (-statement.withholding_minor, LedgerAccount.WITHHELD_TAX),
     )
+    whose = (statement.partner_id, statement.program_id)
     lines = []
-    for minor in parts:
+    for minor, against in parts:
         if minor:
-            amount = Money(minor, statement.currency)
-            for account, side in (
-                (LedgerAccount.PARTNER_PAYABLE, amount),
-                (LedgerAccount.COMMISSION_EXPENSE, -amount),
-            ):
-                lines.append(
-                    ledger.Line(
-                        account, side, statement.partner_id, statement.program_id
-                    )
-                )
+            amount = statement.money(minor)
+            lines += [
+                ledger.Line(LedgerAccount.PARTNER_PAYABLE, amount, *whose),
+                ledger.Line(against, -amount, *whose),
+            ]
     return lines

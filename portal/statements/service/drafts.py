@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,14 @@ from portal.commissions.calculation import Formats
 from portal.commissions.models import Commission
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import GateStatus
+from portal.kit.clock import day_start
+from portal.kit.ids import public_id
 from portal.kit.money import Money
 from portal.programs.definition import ProgramDefinition
 from portal.sales.models import Customer, Refund, RefundKind, Sale
 from portal.statements.models import Period
-from portal.statements.queries import PaymentMade
+from portal.statements.policy import Carried, PolicyLine, Tax, apply_policy
+from portal.statements.queries import Held, PaymentMade
 from portal.statements.rules import (
     LineKind,
     PaymentPlan,
@@ -53,6 +56,12 @@ class DraftLine:
     commission_id: UUID | None = None
     posting_id: UUID | None = None
     adjustment_id: UUID | None = None
+    release_on: date | None = None
+
+    @property
+    def commission_public_id(self) -> str:
+        """The id of the commission that people see; empty where there is none."""
+        return public_id("com", self.commission_id) if self.commission_id else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,8 @@ class Draft:
     lines: tuple[DraftLine, ...]
     totals: Totals
     plan: PaymentPlan
+    advance: int
+    untaxed: int
 
     @property
     def counts(self) -> dict[LineKind, int]:
@@ -87,10 +98,12 @@ def draft_of(
     period: Period,
     *,
     definition: ProgramDefinition,
-    opening: int,
+    carried: Carried,
     commissions: Sequence[Commission],
     adjustments: Sequence[Adjustment],
-    payouts: Sequence[PaymentMade],
+    movements: Sequence[PaymentMade],
+    reserves: Sequence[Held] = (),
+    tax: Tax | None,
     unmet: Sequence[GateStatus],
 ) -> Draft:
     """Return what the statement of an enrollment says.
@@ -99,35 +112,52 @@ def draft_of(
         enrollment: Whose statement, with its partner.
         period: Which month.
         definition: The program as it is at the end of the month.
-        opening: The balance before.
+        carried: What the statement before leaves to it.
         commissions: The lines that cleared, with customer, sale and refund.
         adjustments: What was approved and is on no statement yet.
-        payouts: What was paid and is on no statement yet.
+        movements: What was paid or released and is on no statement yet.
+        reserves: What the close will release, where it is not released yet.
+        tax: What is withheld; none while nobody can say.
         unmet: The gates that stop payment and are not met.
     """
     formats = Formats(
         money=wording.ENGLISH.money,
         date=lambda moment: f"{moment.astimezone(period.zone):%Y-%m-%d}",
     )
-    lines = (
+    earned = [
         *(_of_commission(row, period, formats) for row in commissions),
         *(_of_adjustment(row) for row in adjustments),
-        *(_of_payout(row) for row in payouts),
+    ]
+    released = [
+        *(_of_movement(row) for row in movements if row.kind is LineKind.RELEASE),
+        *(_of_reserve(row) for row in reserves),
+    ]
+    paid = [_of_movement(row) for row in movements if row.kind is LineKind.PAYOUT]
+    stated = totals_of(
+        carried.opening,
+        ((line.kind, line.amount_minor) for line in (*earned, *released, *paid)),
     )
-    totals = totals_of(opening, ((line.kind, line.amount_minor) for line in lines))
+    applied = apply_policy(
+        definition, stated, carried, last_day=period.last_day, tax=tax
+    )
+    ruled = [_of_policy(line, definition, period, formats) for line in applied.lines]
+    withheld = [line for line in ruled if line.kind is LineKind.WITHHOLDING]
+    kept = [line for line in ruled if line.kind is not LineKind.WITHHOLDING]
     return Draft(
         enrollment=enrollment,
         period=period,
         program_name=definition.name,
         currency=definition.currency,
-        lines=lines,
-        totals=totals,
+        lines=(*earned, *kept, *released, *withheld, *paid),
+        totals=applied.totals,
         plan=plan_payment(
             definition,
-            closing=Money(totals.closing, definition.currency),
+            closing=Money(applied.totals.closing, definition.currency),
             last_day=period.last_day,
             unmet=unmet,
         ),
+        advance=applied.advance,
+        untaxed=applied.untaxed,
     )
 
 
@@ -171,23 +201,97 @@ def _of_adjustment(row: Adjustment) -> DraftLine:
     )
 
 
-def _of_payout(row: PaymentMade) -> DraftLine:
-    return DraftLine(
-        kind=LineKind.PAYOUT,
-        occurred_at=row.entry.occurred_at,
-        customer="",
+def _of_movement(row: PaymentMade) -> DraftLine:
+    return _owed_or_paid(
+        row.kind,
+        at=row.entry.occurred_at,
         what=row.entry.description,
-        why=(
-            "Money sent to you; it lowers what is owed."
-            if row.posting.amount_minor < 0
-            else "Money that came back from your bank; it is owed again."
-        ),
-        trace={},
-        base_minor=0,
-        rate="",
         amount_minor=row.posting.amount_minor,
         posting_id=row.posting.id,
     )
+
+
+def _of_reserve(row: Held) -> DraftLine:
+    return _owed_or_paid(
+        LineKind.RELEASE,
+        at=row.released_at,
+        what=row.description,
+        amount_minor=row.amount.minor,
+    )
+
+
+def _owed_or_paid(
+    kind: LineKind,
+    *,
+    at: datetime,
+    what: str,
+    amount_minor: int,
+    posting_id: UUID | None = None,
+) -> DraftLine:
+    if kind is LineKind.RELEASE:
+        why = "Kept back then; it is owed from this day on."
+    elif amount_minor < 0:
+        why = "Money sent to you; it lowers what is owed."
+    else:
+        why = "Money that came back from your bank; it is owed again."
+    return DraftLine(
+        kind=kind,
+        occurred_at=at,
+        customer="",
+        what=what,
+        why=why,
+        trace={},
+        base_minor=0,
+        rate="",
+        amount_minor=amount_minor,
+        posting_id=posting_id,
+    )
+
+
+def _of_policy(
+    line: PolicyLine, definition: ProgramDefinition, period: Period, formats: Formats
+) -> DraftLine:
+    what, why = _policy_words(line, definition, period, formats)
+    has_rate = line.bps > 0
+    return DraftLine(
+        kind=line.kind,
+        occurred_at=day_start(period.last_day, period.zone),
+        customer="",
+        what=what,
+        why=why,
+        trace={
+            line.kind.value: {
+                "base_minor": line.base_minor,
+                "bps": line.bps,
+                "release_on": line.release_on.isoformat() if line.release_on else "",
+            }
+        },
+        base_minor=line.base_minor if has_rate else 0,
+        rate=formats.rate(line.bps) if has_rate else "",
+        amount_minor=line.minor,
+        release_on=line.release_on,
+    )
+
+
+def _policy_words(
+    line: PolicyLine, definition: ProgramDefinition, period: Period, formats: Formats
+) -> tuple[str, str]:
+    if line.kind is LineKind.HOLDBACK:
+        share = f"{formats.rate(line.bps)} of what {period.label} earned"
+        return (
+            f"Kept back until {line.release_on}",
+            f"{share}, less reversals. Released on {line.release_on}.",
+        )
+    if line.kind is LineKind.WITHHOLDING:
+        return "Tax withheld", line.why
+    least = formats.money(line.base_minor, definition.currency)
+    what = f"Least payment for {period.label}"
+    if line.minor < 0:
+        return what, "Pays back what was added to earlier months that came to less."
+    why = f"The month came to less than {least}, so this is added."
+    if line.is_recoverable:
+        why += " Later months pay it back from what they come to above that."
+    return what, why
 
 
 def _customer(customer: Customer) -> str:

@@ -1,5 +1,6 @@
 """A month as its close would make it, without writing anything."""
 
+import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,12 +10,12 @@ from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import unmet
 from portal.kit.money import Money
-from portal.programs import queries as programs
 from portal.programs.definition import Blocks
 from portal.statements import queries
 from portal.statements.models import Period, PeriodStatus, Statement
-from portal.statements.rules import LineKind, Totals, totals_of
+from portal.statements.rules import Totals
 from portal.statements.service.drafts import Draft, draft_of
+from portal.statements.service.outlook import definition_of, outlook_on
 
 _MOST_MOVERS = 10
 
@@ -69,6 +70,12 @@ class Preview:
         return Money(minor, self.currency)
 
     @property
+    def fingerprint(self) -> str:
+        """What a person was shown, to tell later whether it still holds."""
+        shown = sorted((str(row.enrollment_id), str(row.totals)) for row in self.rows)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()
+
+    @property
     def looked_at(self) -> list[PreviewRow]:
         """The statements worth a look before a close: samples and those below zero."""
         chosen = {row.enrollment_id: row for row in [*self.samples, *self.negative]}
@@ -94,18 +101,27 @@ class Preview:
         return [self.rows[place] for place in places]
 
 
-def preview(session: Session, period: Period) -> Preview:
-    """Return what the month comes to: as issued once it is closed, else as of now."""
-    definition = programs.current_version(
-        session, period.program_id, period.ends_at
-    ).definition
+def preview(
+    session: Session, period: Period, *, withholds_us_tax: bool = False
+) -> Preview:
+    """Return what the month comes to: as issued once it is closed, else as of now.
+
+    Args:
+        session: The session to read from.
+        period: The month.
+        withholds_us_tax: Whether the vendor withholds what US rules ask for; asked of
+            a month that is open.
+    """
+    definition = definition_of(session, period)
     before = queries.period_before(session, period)
     last_month = queries.closings_in(session, before.id) if before else {}
     if period.status is PeriodStatus.CLOSED:
         issued = queries.of_period(session, period.id)
         rows = [_as_issued(row, last_month.get(row.enrollment_id)) for row in issued]
     else:
-        rows = _as_of_now(session, period, last_month)
+        rows = _as_of_now(
+            session, period, last_month, withholds_us_tax=withholds_us_tax
+        )
     rows.sort(key=lambda row: (-row.totals.closing, row.partner_name))
     return Preview(
         currency=definition.currency,
@@ -126,61 +142,59 @@ def _as_issued(statement: Statement, before: Statement | None) -> PreviewRow:
 
 
 def _as_of_now(
-    session: Session, period: Period, last_month: dict[UUID, Statement]
+    session: Session,
+    period: Period,
+    last_month: dict[UUID, Statement],
+    *,
+    withholds_us_tax: bool,
 ) -> list[PreviewRow]:
     members = enrollments.in_program(session, period.program_id)
-    keys = [row.id for row in members]
-    begun = queries.openings(session, keys)
-    sums = queries.projected(session, keys, period)
-    paid = queries.payouts_waiting(
-        session, [row.partner_id for row in members], period.program_id, period.ends_at
-    )
-    adjusted = queries.adjustments_waiting(session, keys)
     issued = queries.closings_in(session, period.id)
+    outlook = outlook_on(session, period, members, withholds_us_tax=withholds_us_tax)
+    totals = outlook.totals(period)
 
     def row_of(member: Enrollment) -> PreviewRow:
         statement = issued.get(member.id)
         before = last_month.get(member.id)
         if statement is not None:  # the close is under way
             return _as_issued(statement, before)
-        lines = list(sums.get(member.id, {}).items())
-        lines += [
-            (LineKind.ADJUSTMENT, adjustment.amount_minor)
-            for adjustment in adjusted.get(member.id, ())
-        ]
-        lines += [
-            (LineKind.PAYOUT, payment.posting.amount_minor)
-            for payment in paid.get(member.partner_id, ())
-        ]
         return PreviewRow(
             enrollment_id=member.id,
             partner_id=member.partner_id,
             partner_name=member.partner.name,
-            totals=totals_of(begun.get(member.id, 0), lines),
+            totals=totals[member.id],
             change_before=before.totals.change if before else None,
         )
 
     return [row for row in map(row_of, members) if row.is_needed]
 
 
-def draft_now(session: Session, enrollment: Enrollment, period: Period) -> Draft:
-    """Return what the statement of an enrollment would say now."""
+def draft_now(
+    session: Session,
+    enrollment: Enrollment,
+    period: Period,
+    *,
+    withholds_us_tax: bool = False,
+) -> Draft:
+    """Return what the statement of an enrollment would say now; see `preview`."""
     until = period.ends_at
-    gates = enrollments.checklist(session, enrollment, now=until)
-    paid = queries.payouts_waiting(
-        session, [enrollment.partner_id], period.program_id, until
+    definition = definition_of(session, period)
+    outlook = outlook_on(
+        session, period, [enrollment], withholds_us_tax=withholds_us_tax
     )
     return draft_of(
         enrollment,
         period,
-        definition=programs.current_version(
-            session, period.program_id, until
-        ).definition,
-        opening=queries.openings(session, [enrollment.id]).get(enrollment.id, 0),
-        commissions=queries.unfrozen(session, enrollment.id, until),
-        adjustments=queries.adjustments_waiting(session, [enrollment.id]).get(
-            enrollment.id, ()
+        definition=definition,
+        carried=outlook.left_to(enrollment),
+        commissions=queries.unfrozen(
+            session, enrollment.id, until, since=outlook.since
         ),
-        payouts=paid.get(enrollment.partner_id, ()),
-        unmet=unmet(gates, Blocks.PAYOUT),
+        adjustments=outlook.adjustments().get(enrollment.id, ()),
+        movements=outlook.movements(period).get(enrollment.partner_id, ()),
+        reserves=outlook.reserves(period).get(enrollment.id, ()),
+        tax=outlook.taxes(period, definition)[enrollment.id],
+        unmet=unmet(
+            enrollments.checklist(session, enrollment, now=until), Blocks.PAYOUT
+        ),
     )
