@@ -109,7 +109,7 @@ def enter_code(slug: str) -> ResponseReturnValue:
         )
         if application is not None:
             access.remember(application)
-            reference = application.reference
+            begins_at = _begins_at(application)
     if application is None:
         message = _(
             "This is not the code of our newest mail, or it is too old. "
@@ -118,7 +118,7 @@ def enter_code(slug: str) -> ResponseReturnValue:
         blame(form, Invalid(message, field="code"))
         return _render_check_email(slug, form), HTTPStatus.UNPROCESSABLE_ENTITY
     del flask.session[_STARTED]
-    return redirect(url_for(".tasks", reference=reference), HTTPStatus.SEE_OTHER)
+    return redirect(begins_at, HTTPStatus.SEE_OTHER)
 
 
 @bp.post("/apply/<slug>/resend")
@@ -141,9 +141,7 @@ def confirm(token: str) -> ResponseReturnValue:
         with transaction(db.session()) as session:
             application = service.open_by_link(session, token, now=utc_now())
             access.remember(application)
-            is_draft = application.status is ApplicationStatus.DRAFT
-            endpoint = ".tasks" if is_draft else "applications_status.show"
-            answer = redirect(url_for(endpoint, reference=application.reference))
+            answer = redirect(_begins_at(application))
     except service.LinkExpired as refusal:
         answer = _link_is_dead(refusal.message, refusal.program_key, HTTPStatus.GONE)
     except service.NoSuchLink as refusal:
@@ -258,6 +256,18 @@ def _typed() -> MultiDict[str, str] | None:
 
 def _status_of(form: BaseForm) -> HTTPStatus:
     return HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+
+
+def _begins_at(application: Application) -> str:
+    """Return where its sender goes on: a short form needs no list of what is left."""
+    reference = application.reference
+    if application.status is not ApplicationStatus.DRAFT:
+        return url_for("applications_status.show", reference=reference)
+    join = application.definition.join
+    is_left = rules.unfinished(join.questions, application.answers, join)
+    if len(join.steps) == 1 and is_left:
+        return url_for(".step", reference=reference, step_key=join.steps[0].key)
+    return url_for(".tasks", reference=reference)
 
 
 def to_status(application: Application) -> ResponseReturnValue:

@@ -152,7 +152,7 @@ def seller(world: World, company: str = "Ortiz Reviews") -> str:
     """An affiliate who sold once on 2 March; returns the address."""
     email = "sam@ortiz.example"
     answers = {step: dict(typed) for step, typed in steps.AFFILIATE_ANSWERS.items()}
-    answers["About you"]["Under which name do you work?"] = company
+    answers["You and your audience"]["Under which name do you work?"] = company
     steps.apply(world, steps.AFFILIATE, email, answers)
     steps.approve(world, company)
     owner = steps.join(world, email, "Sam Ortiz")

@@ -271,8 +271,8 @@ def test_a_flag_and_an_empty_text_are_told() -> None:
 
     assert list(monday(change).values()) == [
         (
-            "Joining, Step of the application “About you”, Question “What is your "
-            "name?”, required: no instead of yes."
+            "Joining, Step of the application “You and your audience”, Question “What "
+            "is your name?”, required: no instead of yes."
         ),
         "Requirement “Confirm your e-mail address”, what to do: new: “Open the mail.”.",
         (

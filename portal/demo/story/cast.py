@@ -237,7 +237,7 @@ FAST_TRAFFIC = Cast(
     program=AFFILIATE,
     website="https://fasttraffic.test",
     words="We buy and test adverts for software companies.",
-    extra={"channel-type": "website", "paid-adverts": "yes"},
+    extra={"channel-type": "website"},
     joins=(5, 7),
     code="fast-traffic",
     link="Landing page",
@@ -298,7 +298,7 @@ COUPON_KING = Applicant(
     program=AFFILIATE,
     website="https://best-coupons.test",
     words="We list discount codes for every shop in the world.",
-    extra={"audience-size": "from-100000", "paid-adverts": "yes"},
+    extra={"audience-size": "from-100000"},
 )
 TIDEWATER = Applicant(
     company="Tidewater Digital",

@@ -156,7 +156,6 @@ def _answers(who: Applicant) -> dict[str, Answer]:
         "channel-type": "website",
         "audience-size": "from-1000",
         "promotion-plan": who.words,
-        "paid-adverts": "no",
         **who.extra,
     }
 
