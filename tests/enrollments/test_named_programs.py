@@ -86,7 +86,7 @@ class TestHubSpot:
 
     def a_partner(self, session: Session, **duty: object) -> Story:
         tiers = dump_json(preset("hubspot-solutions-partner"))["tiers"]
-        duty = {"level": "gold", "within_months": 24} | duty
+        duty = tiers["duty"] | duty
         story = Story(session, a_version(tiers=tiers | {"duty": duty}))
         story.enrollment.joined_at = self.JOINED
         story.enrollment.move_to(EnrollmentStatus.ACTIVE)

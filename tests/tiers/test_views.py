@@ -32,6 +32,7 @@ def test_the_page_says_level_and_what_is_missing(
 ) -> None:
     now = utc_now()
     story = Story(session)
+    story.enrollment.joined_at = now - 90 * DAY
     story.sale(story.credited(first_seen_at=now - 60 * DAY), now - 40 * DAY, 246_000)
     story.recompute(now)
 
@@ -271,6 +272,7 @@ def test_the_history_begins_with_joining_and_ends_with_the_level_held(
     session: Session,
 ) -> None:
     story = Story(session)
+    story.enrollment.joined_at = NOW - 90 * DAY
     story.sale(story.credited(), NOW - 40 * DAY, 300_000)
     story.recompute()
 
