@@ -1,78 +1,49 @@
 """Two people at the same moment, on a database of their own that really commits."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier
+from uuid import UUID, uuid4
 
-import flask_migrate
-import psycopg
 import pytest
-from flask import Flask
-from sqlalchemy import Engine, create_engine, func, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-from portal import jobs
-from portal.app import create_app
+from portal.accounts.models import User
 from portal.applications import queries, service
 from portal.applications.models import Application, ApplicationStatus
-from portal.config import Settings
+from portal.audit.models import AuditEvent
 from portal.enrollments.models import Enrollment
 from portal.kit.errors import Conflict
 from portal.programs.models import ProgramVersion
+from tests.committed import at_once, committed
 from tests.factories import base_factory
-from tests.factories.applications import ApplicationFactory
+from tests.factories.applications import (
+    ANSWERS,
+    ApplicationFactory,
+    version_with_join,
+)
 from tests.factories.base_factory import NOW
 from tests.factories.people import UserFactory
 from tests.factories.programs import ProgramVersionFactory
 
-NAME = "applications_races"
+__all__ = ["committed"]
 
 
-@pytest.fixture(scope="module")
-def engine(app: Flask, settings: Settings) -> Iterator[Engine]:
-    owner = settings.database_owner_url.replace("+psycopg", "", 1)
-    with psycopg.connect(owner, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {NAME}")
-    own = replace(
-        settings,
-        database_url=_named(settings.database_url),
-        database_owner_url=_named(settings.database_owner_url),
-    )
-    with create_app(own).app_context():
-        flask_migrate.upgrade()
-    jobs.bind(app)  # as it was
-    engine = create_engine(own.database_url, poolclass=NullPool)
-    yield engine
-    engine.dispose()
-    with psycopg.connect(owner, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
-
-
-def _named(url: str) -> str:
-    changed = make_url(url).set(database=NAME)
-    return changed.render_as_string(hide_password=False)
-
-
-def at_once(engine: Engine, *calls: Callable[[Session], object]) -> list[object]:
+def together(engine: Engine, *calls: Callable[[Session], object]) -> list[object]:
     """Run each call in a transaction of its own, all at the same moment."""
-    barrier = Barrier(len(calls))
 
-    def run(call: Callable[[Session], object]) -> object:
+    def run(number: int, barrier: Barrier) -> object:
         with Session(engine) as session:
-            barrier.wait(timeout=10)
+            barrier.wait()
             try:
-                found = call(session)
+                found = calls[number](session)
                 session.commit()
             except Conflict as refusal:
                 return refusal
             return found
 
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
+    return at_once(run, len(calls))
 
 
 def count(engine: Engine, model: type) -> int:
@@ -80,8 +51,8 @@ def count(engine: Engine, model: type) -> int:
         return session.scalar(select(func.count()).select_from(model)) or 0
 
 
-def test_two_windows_that_start_at_once_make_one_draft(engine: Engine) -> None:
-    with Session(engine) as session:
+def test_two_windows_that_start_at_once_make_one_draft(committed: Engine) -> None:
+    with Session(committed) as session:
         base_factory.bind(session)
         version_id = ProgramVersionFactory.create().id
         session.commit()
@@ -100,15 +71,15 @@ def test_two_windows_that_start_at_once_make_one_draft(engine: Engine) -> None:
 
         return call
 
-    before = count(engine, Application)
+    before = count(committed, Application)
 
-    at_once(engine, *(start(n) for n in range(4)))
+    together(committed, *(start(n) for n in range(4)))
 
-    assert count(engine, Application) == before + 1
+    assert count(committed, Application) == before + 1
 
 
-def test_two_reviewers_at_once_make_one_decision(engine: Engine) -> None:
-    with Session(engine) as session:
+def test_two_reviewers_at_once_make_one_decision(committed: Engine) -> None:
+    with Session(committed) as session:
         base_factory.bind(session)
         application_id = ApplicationFactory.create().id
         reviewers = [UserFactory.create(reviewer=True) for _ in range(2)]
@@ -121,7 +92,7 @@ def test_two_reviewers_at_once_make_one_decision(engine: Engine) -> None:
             service.approve(
                 session,
                 application,
-                reviewer=session.get_one(type(reviewers[n]), ids[n]),
+                reviewer=session.get_one(User, ids[n]),
                 hold_seconds=30,
                 now=NOW,
             )
@@ -129,27 +100,123 @@ def test_two_reviewers_at_once_make_one_decision(engine: Engine) -> None:
 
         return call
 
-    outcomes = at_once(engine, approve(0), approve(1))
+    outcomes = together(committed, approve(0), approve(1))
 
     assert outcomes.count("approved") == 1
     assert any(isinstance(o, service.AlreadyDecided) for o in outcomes)
 
 
-def test_two_workers_at_once_make_one_partner(engine: Engine) -> None:
-    with Session(engine) as session:
+def test_two_workers_at_once_make_one_partner(committed: Engine) -> None:
+    with Session(committed) as session:
         base_factory.bind(session)
         application_id = ApplicationFactory.create(approved=True).id
         session.commit()
-    before = count(engine, Enrollment)
+    before = count(committed, Enrollment)
 
     def complete(session: Session) -> None:
         application = queries.get(session, application_id, lock=True)
         service.complete_approval(session, application, now=NOW + timedelta(seconds=30))
 
-    at_once(engine, complete, complete, complete)
+    together(committed, complete, complete, complete)
 
-    assert count(engine, Enrollment) == before + 1
-    with Session(engine) as session:
+    assert count(committed, Enrollment) == before + 1
+    with Session(committed) as session:
         application = queries.get(session, application_id)
         assert application.status is ApplicationStatus.APPROVED
         assert application.partner_id is not None
+
+
+def waiting(engine: Engine, how_many: int) -> tuple[list[UUID], list[UUID]]:
+    """Applications that it takes two to approve or not, and two reviewers."""
+    with Session(engine) as session:
+        base_factory.bind(session)
+        version = version_with_join(two_reviewers_from=0 if how_many == 1 else None)
+        applications = [
+            ApplicationFactory.create(
+                version=version,
+                email=f"mina@{domain}",
+                answers=ANSWERS | {"company": domain, "website": f"https://{domain}"},
+            ).id
+            for domain in (f"{uuid4().hex}.example" for _ in range(how_many))
+        ]
+        reviewers = [UserFactory.create(reviewer=True).id for _ in range(2)]
+        session.commit()
+    return applications, reviewers
+
+
+def decided(engine: Engine, ids: list[UUID]) -> list[str]:
+    """What the audit trail says about approvals."""
+    with Session(engine) as session:
+        return list(
+            session.scalars(
+                select(AuditEvent.action)
+                .where(
+                    AuditEvent.subject_id.in_(ids),
+                    AuditEvent.action.startswith("application.approved"),
+                )
+                .order_by(AuditEvent.action)
+            )
+        )
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_two_first_approvals_at_once_are_the_two_that_it_takes(
+    committed: Engine, *, is_guarded: bool
+) -> None:
+    """Without the lock both would be the first, and nobody the second."""
+    ids, reviewers = waiting(committed, 1)
+    read = Barrier(2, timeout=30)
+
+    def approve(n: int) -> Callable[[Session], bool]:
+        def call(session: Session) -> bool:
+            application = queries.get(session, ids[0], lock=is_guarded)
+            if not is_guarded:
+                read.wait()
+            return service.approve(
+                session,
+                application,
+                reviewer=session.get_one(User, reviewers[n]),
+                hold_seconds=30,
+                now=NOW,
+            )
+
+        return call
+
+    outcomes = together(committed, approve(0), approve(1))
+
+    first, done = "application.approved_first", "application.approved"
+    assert decided(committed, ids) == ([done, first] if is_guarded else [first, first])
+    assert sorted(map(bool, outcomes)) == [False, is_guarded]
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_two_that_approve_several_at_once_approve_each_once(
+    committed: Engine, *, is_guarded: bool
+) -> None:
+    """One waits for the other, whichever order they chose them in."""
+    ids, reviewers = waiting(committed, 3)
+    read = Barrier(2, timeout=30)
+
+    def several(n: int) -> Callable[[Session], int]:
+        def call(session: Session) -> int:
+            reviewer = session.get_one(User, reviewers[n])
+            chosen = ids if n else ids[::-1]
+            if is_guarded:
+                approved, _left = service.approve_several(
+                    session, chosen, reviewer=reviewer, hold_seconds=30, now=NOW
+                )
+                return len(approved)
+            rows = [queries.get(session, one) for one in ids]
+            read.wait()
+            for row in rows:
+                service.approve(
+                    session, row, reviewer=reviewer, hold_seconds=30, now=NOW
+                )
+            return len(rows)
+
+        return call
+
+    outcomes = together(committed, several(0), several(1))
+
+    assert sorted(map(str, outcomes)) == (["0", "3"] if is_guarded else ["3", "3"])
+    assert len(decided(committed, ids)) == (3 if is_guarded else 6)
