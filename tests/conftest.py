@@ -1,7 +1,6 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
 
 import flask_migrate
 import hypothesis
@@ -12,13 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
-from portal.accounts.models import User, UserSession
-from portal.accounts.tokens import token_hash
+from portal.accounts.models import User
 from portal.app import create_app
 from portal.config import Settings
 from portal.extensions import db
-from portal.kit.clock import utc_now
-from portal.kit.ids import new_token
 from portal.kit.postgres import EmbeddedPostgres
 from portal.payments.gateway import EXTENSION, SANDBOX_KEY, StripeGateway
 from portal.stripe_sandbox.client import SandboxHTTPClient
@@ -29,6 +25,7 @@ from tests.factories import base_factory
 from tests.factories.base_factory import NOW
 from tests.owner import owner_engine, owner_session
 from tests.postgres import throwaway_server
+from tests.signed_in import client_of
 
 __all__ = ["new_database", "owner_engine", "owner_session", "schema"]
 
@@ -170,22 +167,7 @@ def sign_in(app: Flask, session: Session) -> SignIn:
     """Return a client whose cookie opens a session of the given user."""
 
     def sign_in(user: User) -> FlaskClient:
-        token, now = new_token(), utc_now()
-        session.add(
-            UserSession(
-                user_id=user.id,
-                token_sha256=token_hash(token),
-                created_at=now,
-                last_seen_at=now,
-                expires_at=now + timedelta(hours=1),
-            )
-        )
-        session.flush()
-        client = app.test_client()
-        with client.session_transaction() as cookie:
-            cookie["_user_id"] = token
-            cookie["_fresh"] = True
-        return client
+        return client_of(app, session, user)
 
     return sign_in
 

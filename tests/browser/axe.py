@@ -41,9 +41,9 @@ TRIAGED = (
     ),
 )
 
-_RUN = """async ([tags, triaged]) => {
+_RUN = """async ([only, triaged]) => {
   const {violations, incomplete} = await axe.run(document, {
-    runOnly: {type: 'tag', values: tags}, elementRef: true,
+    runOnly: only, elementRef: true,
     resultTypes: ['violations', 'incomplete'],
   });
   const keys = (node) => [...node.any, ...node.all, ...node.none].map(
@@ -63,8 +63,16 @@ _RUN = """async ([tags, triaged]) => {
 
 def problems(page: Page) -> list[str]:
     """Violations, and whatever is undecided and not triaged."""
+    return _run(page, {"type": "tag", "values": list(TAGS)})
+
+
+def contrast(page: Page) -> list[str]:
+    """What of that depends on the colours alone."""
+    return _run(page, {"type": "rule", "values": ["color-contrast"]})
+
+
+def _run(page: Page, only: dict[str, object]) -> list[str]:
     page.evaluate(f"() => {{ if (!window.axe) {{ {SOURCE} }} }}")
-    found: list[str] = page.evaluate(
-        _RUN, [list(TAGS), [list(row[:3]) for row in TRIAGED]]
-    )
+    triaged = [list(row[:3]) for row in TRIAGED]
+    found: list[str] = page.evaluate(_RUN, [only, triaged])
     return found

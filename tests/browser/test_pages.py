@@ -1,4 +1,4 @@
-"""Every main page in the dark on a phone: axe, width, and no complaint."""
+"""Every main page in the dark and light on a phone: axe, width, no complaint."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -226,7 +226,7 @@ def signed_in(browser: Browser, world: World, email: str) -> StorageState:
 
 
 @pytest.mark.parametrize(("who", "path"), EVERY, ids=[f"{w}{p}" for w, p in EVERY])
-def test_in_the_dark_on_a_phone(
+def test_in_the_dark_and_light_on_a_phone(
     story: Story, phones: dict[str, Phone], who: str, path: str
 ) -> None:
     page, watch = phones[who]
@@ -238,6 +238,9 @@ def test_in_the_dark_on_a_phone(
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.url.endswith(path.format(**story.names)), page.url
     watch.look(page)
+    page.emulate_media(color_scheme="light")
+    watch.contrast(page)
+    page.emulate_media(color_scheme="dark")
     page.set_viewport_size(NARROWEST)
     watch.no_overflow(page)
     page.goto("about:blank")  # whatever the page still does, it does before this

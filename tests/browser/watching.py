@@ -56,6 +56,10 @@ class Watch:
         if axe_too:
             self.problems += [f"{page.url}: {what}" for what in axe.problems(page)]
 
+    def contrast(self, page: Page) -> None:
+        """Judge the colours once more, after they changed."""
+        self.problems += [f"{page.url}: {what}" for what in axe.contrast(page)]
+
     def no_overflow(self, page: Page) -> None:
         wider = page.evaluate(_OVERFLOW)
         if wider > 0:

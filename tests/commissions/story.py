@@ -22,7 +22,7 @@ from tests.factories.base_factory import NOW
 from tests.factories.people import PartnerMemberFactory, UserFactory
 from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 
-LONG_AGO = NOW - timedelta(days=900)
+LONG_AGO = NOW - timedelta(days=700)
 
 _numbers = count(1)
 

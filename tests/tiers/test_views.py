@@ -272,7 +272,6 @@ def test_the_history_begins_with_joining_and_ends_with_the_level_held(
     session: Session,
 ) -> None:
     story = Story(session)
-    story.enrollment.joined_at = NOW - 90 * DAY
     story.sale(story.credited(), NOW - 40 * DAY, 300_000)
     story.recompute()
 
