@@ -2,11 +2,13 @@
 
 PYTHONPATH=. .venv/bin/python bench/experiments.py [NAME ...]
 
-Without names all are run: tampering, killing, payouts, order, rounding, rendering,
-any-order. The tests do a small share of each. Exits with 1 if one does not hold.
+Without names all are run: tampering, killing, payouts, order, replay, rounding,
+rendering, any-order. The tests do a small share of each. Exits with 1 if one does not
+hold.
 """
 
 import argparse
+import json
 import os
 import random
 import subprocess
@@ -15,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import flask_migrate
@@ -31,6 +34,7 @@ from portal.verification.service import verify
 from tests.databases import copy_database, named
 from tests.experiments.closing import dump, kill_after, prepare, run, session_on, stable
 from tests.experiments.rendering import any_statement, differences
+from tests.experiments.replaying import tell
 from tests.experiments.tampering import switch_walls_off, tamper
 from tests.experiments.test_racing import request_payouts, request_unlocked
 from tests.experiments.world import fill
@@ -44,7 +48,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TAMPERS = CLEAN = 100
 KILLS = 200
 REQUESTS, CONNECTIONS = 1_000, 50
-ORDERS = 20
+EVENTS, ORDERS = 10_000, 20
 SPLITS = 1_000_000
 STATEMENTS = 1_000
 EXAMPLES, STEPS = 500, 50
@@ -151,7 +155,11 @@ def payouts(bench: Bench) -> bool:
 
 
 def order(bench: Bench) -> bool:
-    events = busy_account()
+    events: list[dict[str, object]] = []
+    for number in count():
+        if len(events) >= EVENTS:
+            break
+        events += busy_account(seed=f"busy {number}")
     engine = create_engine(named(bench.server.app_url, bench.copy()))
     dumps = Counter[bytes]()
     for seed in range(ORDERS):
@@ -168,6 +176,27 @@ def order(bench: Bench) -> bool:
         f"{len(dumps)} different dump"
     )
     return len(dumps) == 1
+
+
+def replay(bench: Bench) -> bool:
+    def told(chance: int) -> bytes:
+        name = bench.copy()
+        settings = Settings(
+            secret_key="0" * 32,
+            database_url=named(bench.server.app_url, name),
+            database_owner_url=named(bench.server.owner_url, name),
+        )
+        with TemporaryDirectory() as folder:
+            return tell(settings, Path(folder) / "stripe.json", chance=chance)
+
+    first, again, other = told(14), told(14), told(15)
+    statements, lines, books = json.loads(first)
+    print(
+        f"{len(statements)} statements, {len(lines)} lines, {len(books)} postings, "
+        f"told twice: {'the same' if first == again else 'NOT the same'}; control, other "
+        f"customers: {'the same' if first == other else 'not the same'}"
+    )
+    return first == again != other
 
 
 def rounding(_bench: Bench) -> bool:
@@ -211,6 +240,7 @@ EXPERIMENTS: dict[str, Callable[[Bench], bool]] = {
     "killing": killing,
     "payouts": payouts,
     "order": order,
+    "replay": replay,
     "rounding": rounding,
     "rendering": rendering,
     "any-order": any_order,

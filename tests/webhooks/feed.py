@@ -116,10 +116,10 @@ def dump(session: Session) -> bytes:
 
 
 def busy_account(
-    version: str = CURRENT, *, click: str = "", fee: bool = True
+    version: str = CURRENT, *, click: str = "", fee: bool = True, seed: str = "busy"
 ) -> list[Event]:
     """A year's worth of trouble: the same one in either shape."""
-    sandbox = Sandbox(now=NOW, account_api_version=version, seed="busy")
+    sandbox = Sandbox(now=NOW, account_api_version=version, seed=seed)
     client = stripe.StripeClient("sk_test_x", http_client=SandboxHTTPClient(sandbox))
     product = client.v1.products.create({"name": "=HYPERLINK(plan)"})
     price = client.v1.prices.create(
