@@ -193,8 +193,8 @@ def replay(bench: Bench) -> bool:
     statements, lines, books = json.loads(first)
     print(
         f"{len(statements)} statements, {len(lines)} lines, {len(books)} postings, "
-        f"told twice: {'the same' if first == again else 'NOT the same'}; control, other "
-        f"customers: {'the same' if first == other else 'not the same'}"
+        f"told twice: {'the same' if first == again else 'NOT the same'}; "
+        f"control, other customers: {'the same' if first == other else 'not the same'}"
     )
     return first == again != other
 
