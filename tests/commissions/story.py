@@ -134,6 +134,7 @@ class Story:
         net_minor: int = 60_000,
         currency: str = "USD",
         country: str | None = None,
+        *,
         tax_minor: int = 1,
     ) -> Sale:
         number = next(_numbers)
