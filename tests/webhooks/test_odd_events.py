@@ -28,12 +28,9 @@ LINKED = so.event("invoice_payment.paid", so.invoice_payment())
 def invoice(net: int, **changes: object) -> Event:
     """An invoice without tax that was paid in full."""
     sums = {"amount_paid": net, "total": net, "total_excluding_tax": net}
-    return so.event(
-        "invoice.paid",
-        so.invoice(
-            **{**sums, "total_taxes": [], "lines": [(net, "pro", "Pro")], **changes}
-        ),
-    )
+    paid: dict[str, Any] = {**sums, "total_taxes": [], **changes}
+    lines = [(net, "pro", "Pro")]
+    return so.event("invoice.paid", so.invoice(lines=lines, **paid))
 
 
 def earned(session: Session, *events: Event, rate_bps: int = 2_000) -> list[int]:
