@@ -134,7 +134,7 @@ class TestNaming:
             (
                 f"{MONDAY}@3",
                 1,
-                f"There is no such version. There are versions 1 to 2: name {MONDAY}@2.",
+                "There is no such version. There are versions 1 to 2: name",
             ),
             (
                 "nothing@1",

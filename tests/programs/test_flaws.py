@@ -538,6 +538,16 @@ class TestAmounts:
     def test_a_currency_that_nobody_knows_is_named(self) -> None:
         assert only(replaced(of_rule(), currency="QQQ")).path == "currency"
 
+    @pytest.mark.parametrize("code", ["XAU", "XDR", "XXX"])
+    def test_a_currency_without_minor_units_is_named(self, code: str) -> None:
+        flaw = only(replaced(of_rule(), currency=code))
+
+        assert flaw.path == "currency"
+        assert f"{code} has no minor unit" in flaw.message
+        assert flaw.example == (
+            f"Whether a sale of 10000 is 100 or 10000 {code}, nobody can tell."
+        )
+
     def test_cents_in_a_currency_without_cents_are_named(self) -> None:
         definition = replaced(
             of_rule(window="month", bands=[{"from_value": 0, "flat_minor": 4800_00}]),
