@@ -13,23 +13,8 @@ _EXPONENT_OF = {
 }
 
 
-WITHOUT_UNITS = frozenset(
-    [
-        "XAG",
-        "XAU",
-        "XBA",
-        "XBB",
-        "XBC",
-        "XBD",
-        "XDR",
-        "XPD",
-        "XPT",
-        "XSU",
-        "XTS",
-        "XUA",
-        "XXX",
-    ]
-)
+_NO_UNITS = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX"
+WITHOUT_UNITS = frozenset(_NO_UNITS.split())
 """Codes of ISO 4217 that name no minor unit: metals, funds, tests and no currency."""
 
 
