@@ -186,6 +186,29 @@
     });
   });
 
+  /* What a text comes to is shown while it is written: the page that the button would
+     bring is asked for, and its parts take the place of those that are here */
+  $$('form[data-live]').forEach((form) => {
+    let timer = 0, request = null;
+    const look = () => {
+      if (request) request.abort();
+      request = new XMLHttpRequest();
+      request.open('POST', location.pathname);
+      request.responseType = 'document';
+      request.addEventListener('load', ({ target }) => {
+        $$('[data-live-view]', target.response || undefined).forEach((fresh) => {
+          const old = document.getElementById(fresh.id);
+          if (old && old !== fresh) old.replaceWith(document.adoptNode(fresh));
+        });
+      });
+      const data = new FormData(form);
+      data.set('do', form.dataset.live);
+      request.send(data);
+    };
+    form.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(look, 700); });
+    form.addEventListener('submit', () => clearTimeout(timer));
+  });
+
   /* Questions that are asked only after certain answers */
   $$('[data-show-when]').forEach((box) => {
     const form = box.closest('form');

@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 from uuid import UUID
 
@@ -19,8 +20,9 @@ group = AppGroup("commission", help="Commission lines: work them out anew.")
 
 @click.command("explain")
 @click.argument("line")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with the trace.")
 @with_appcontext
-def explain(line: str) -> None:
+def explain(*, line: str, as_json: bool) -> None:
     """Say why LINE, such as com_06bnq..., has its amount."""
     try:
         found = queries.get(db.session(), parse_public_id("com", line))
@@ -30,8 +32,19 @@ def explain(line: str) -> None:
             "begins with com_."
         ) from error
     english = wording.ENGLISH
-    click.echo(wording.why(found, english))
     steps = wording.figures(found, english)
+    if as_json:
+        document = {
+            "line": found.public_id,
+            "amount_minor": found.amount_minor,
+            "currency": found.currency,
+            "sentence": wording.why(found, english),
+            "figures": [[step.label, step.figure] for step in steps],
+            "trace": found.trace,
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    click.echo(wording.why(found, english))
     width = max(len(step.label) for step in steps)
     for step in steps:
         click.echo(f"  {step.label:<{width}}  {step.figure:>16}")

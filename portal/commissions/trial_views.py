@@ -88,7 +88,8 @@ def submitted(slug: str) -> ResponseReturnValue:
 def _page(program: Program, form: TrialForm) -> str:
     until = utc_now()
     session, definition = db.session(), form.draft.definition
-    current = programs.versions_of(session, program.id)[-1].definition
+    newest = programs.versions_of(session, program.id)[-1]
+    current = newest.definition
     tried: Trial | None = None
     if definition is not None and definition.currency == current.currency:
         tried = queries.trial(
@@ -104,6 +105,8 @@ def _page(program: Program, form: TrialForm) -> str:
         name=(definition or current).name,
         currency=current.currency,
         form=form,
+        newest_number=newest.number,
+        is_newest=definition == current,
         trial=tried,
         other_currency=definition is not None and tried is None,
         days=DAYS,

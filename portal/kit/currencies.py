@@ -13,6 +13,11 @@ _EXPONENT_OF = {
 }
 
 
+_NO_UNITS = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX"
+WITHOUT_UNITS = frozenset(_NO_UNITS.split())
+"""Codes of ISO 4217 that name no minor unit: metals, funds, tests and no currency."""
+
+
 def currency_exponent(code: str) -> int:
     """Return how many decimals the minor unit of a currency stands for."""
     return _EXPONENT_OF.get(code, _USUAL_EXPONENT)

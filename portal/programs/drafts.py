@@ -40,6 +40,11 @@ def read_draft(text: str) -> Draft:
         definition = load_yaml(text)
     except DefinitionError as error:
         return Draft(problems=tuple(_problem(line) for line in error.problems))
+    return draft_of(definition)
+
+
+def draft_of(definition: ProgramDefinition) -> Draft:
+    """Return a definition with what is odd about it."""
     return Draft(
         definition=definition,
         flaws=tuple(flaws(definition)),

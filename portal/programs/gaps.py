@@ -41,6 +41,8 @@ def gaps(definition: ProgramDefinition) -> list[Gap]:
 def _of_rules(definition: ProgramDefinition) -> Iterator[Gap]:
     for rule in definition.rules:
         path = f"rules.{rule.key}"
+        if not definition.products:
+            yield from _of_products(rule, path)
         if rule.pays_for is not Trigger.SALE:
             yield Gap(
                 f"{path}.pays_for",
@@ -50,6 +52,19 @@ def _of_rules(definition: ProgramDefinition) -> Iterator[Gap]:
                 ),
             )
         yield from _of_conditions(rule, path)
+
+
+def _of_products(rule: Rule, path: str) -> Iterator[Gap]:
+    for name in ("products", "except_products"):
+        if rule.when and getattr(rule.when, name):
+            yield Gap(
+                f"{path}.when.{name}",
+                _(
+                    "Nothing says which products there are, so a misspelled one is "
+                    "not noticed: list them under products, as invoices name them. "
+                    "A trial names those that nobody bought."
+                ),
+            )
 
 
 def _of_conditions(rule: Rule, path: str) -> Iterator[Gap]:

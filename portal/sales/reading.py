@@ -6,6 +6,10 @@ from typing import Any
 
 Obj = Mapping[str, Any]
 
+MOST = 10**18
+"""The largest number that is believed, up or down: eight sums of it fit into a bigint,
+and what is larger is no amount that anybody paid."""
+
 _CURRENCY_LENGTH = 3
 _COUNTRY_LENGTH = 2
 
@@ -32,14 +36,16 @@ def words(value: object) -> str | None:
 
 
 def whole(obj: Obj, name: str) -> int:
-    """Return a whole number.
+    """Return a whole number, up to `MOST` in either direction.
 
     Raises:
-        Unreadable: It is none.
+        Unreadable: It is none, or larger.
     """
     value = obj.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise Unreadable(f"has {value!r} as {name}, which is no amount")
+    if abs(value) > MOST:
+        raise Unreadable(f"has more than {MOST} as {name}, which is no amount")
     return value
 
 

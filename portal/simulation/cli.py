@@ -6,6 +6,7 @@ It needs no database, no network and no clock.
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Final, NoReturn
 from zoneinfo import ZoneInfo
@@ -27,6 +28,8 @@ from portal.simulation.calculation import simulate as run
 from portal.simulation.moments import moment_of
 from portal.simulation.reading import MOST_BYTES_A_LINE, EventsError, Reading, read
 
+_PRESET: Final = "preset:"
+"""How `portal programs` names a preset; the key alone does, too."""
 _DAY: Final = len("2026-03-01")
 _INSTANT: Final = timedelta(microseconds=1)
 
@@ -94,17 +97,20 @@ def simulate(
 
 
 def _definition(name: str) -> ProgramDefinition:
-    if name in preset_keys():
-        return preset(name)
+    key = name.removeprefix(_PRESET)
+    if key in preset_keys():
+        return preset(key)
     path = Path(name)
     try:
         with path.open("rb") as stream:
             # One byte more than allowed is enough to see that it is too much.
             content = stream.read(MOST_BYTES + 1)
     except FileNotFoundError:
+        close = get_close_matches(name, preset_keys(), n=1)
+        guess = f" Did you mean {close[0]}?" if close else ""
         _give_up(
             f"There is no file {name}, and no preset of that name. There are the "
-            f"presets {', '.join(preset_keys())}."
+            f"presets {', '.join(preset_keys())}.{guess}"
         )
     except OSError as error:
         _give_up(f"{name} cannot be read: {error.strerror or error}.")

@@ -25,9 +25,8 @@ def test_what_rounding_leaves_over_goes_to_the_largest_remainder() -> None:
 
 
 @given(amount=st.integers(-HUGE, HUGE), weights=weights_of)
-def test_parts_add_up_and_are_within_one_unit_of_what_is_due(
-    amount: int, weights: list[int]
-) -> None:
+def test_splits_never_lose_a_unit(amount: int, weights: list[int]) -> None:
+    """The parts add up, and each is within one unit of what is due."""
     parts = parts_of(amount, weights)
 
     assert sum(parts) == amount
@@ -41,7 +40,7 @@ def test_parts_add_up_and_are_within_one_unit_of_what_is_due(
     weights=weights_of,
     steps=st.lists(st.integers(0, 10_000), min_size=1, max_size=5),
 )
-def test_refunds_take_back_exactly_what_was_had(
+def test_splits_of_refunds_never_lose_a_unit_and_take_back_what_was_had(
     net: int, weights: list[int], steps: list[int]
 ) -> None:
     """At every step the parts add up, and nobody gives back more than was had."""
@@ -78,7 +77,7 @@ def test_of_nothing_nothing_is_taken_back() -> None:
     ),
     weights=weights_of,
 )
-def test_lines_add_up_in_both_directions(
+def test_splits_of_lines_never_lose_a_unit_in_either_direction(
     amounts: list[int], weights: list[int]
 ) -> None:
     lines = parts_of_lines(amounts, weights)

@@ -134,14 +134,16 @@ class Story:
         net_minor: int = 60_000,
         currency: str = "USD",
         country: str | None = None,
+        *,
+        tax_minor: int = 1,
     ) -> Sale:
         number = next(_numbers)
         sale = Sale(
             external_id=f"in_{number}",
             customer_id=customer.id,
             currency=currency,
-            gross_minor=net_minor + 1,
-            tax_minor=1,
+            gross_minor=net_minor + tax_minor,
+            tax_minor=tax_minor,
             net_minor=net_minor,
             occurred_at=when,
             recorded_at=when,

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,25 @@ def test_a_line_is_explained(app: Flask, session: Session) -> None:
     assert "20% of $600.00, customer month 1 of 36." in output
     assert "Your commission: the difference           $120.00" in output
     assert "Rule: Share of net revenue (partner-share), version 1" in output
+
+
+def test_programs_can_read_the_explanation_with_its_trace(
+    app: Flask, session: Session
+) -> None:
+    story = Story(session)
+    story.sale(story.credited(), NOW - 9 * DAY)
+    story.recompute()
+    session.flush()
+    (line,) = story.lines()
+
+    code, output = run(app, "explain", line.public_id, "--json")
+
+    answer = json.loads(output)
+    assert code == 0
+    assert (answer["line"], answer["amount_minor"]) == (line.public_id, 12_000)
+    assert answer["sentence"] == "20% of $600.00, customer month 1 of 36."
+    assert answer["trace"] == line.trace
+    assert ["Your commission: the difference", "$120.00"] in answer["figures"]
 
 
 @pytest.mark.parametrize("line", ["nonsense", "com_" + "0" * 26])

@@ -20,6 +20,7 @@ from portal.commissions.calculation import (
 from portal.commissions.calculation.scale import UNIT
 from portal.kit.money import Rounding
 from portal.programs.definition import (
+    Band,
     BandMode,
     Budget,
     Cap,
@@ -144,7 +145,7 @@ def windows(story: Story) -> dict[object, list[RatedLine]]:
 
 
 @given(story=stories())
-def test_the_lines_of_a_window_add_up_to_its_commission(story: Story) -> None:
+def test_lines_add_up_to_the_commission_of_their_window(story: Story) -> None:
     for lines in windows(story).values():
         left = lines[-1].trace["after_value"]
         tier = lines[-1].trace["tier"]
@@ -168,7 +169,7 @@ def test_a_window_is_what_is_left_of_its_sales_and_never_negative(story: Story) 
 
 @settings(max_examples=60)
 @given(story=stories(), data=st.data())
-def test_order_of_arrival_and_repetition_change_nothing(
+def test_arrival_order_and_repetition_change_nothing(
     story: Story, data: st.DataObject
 ) -> None:
     sales = data.draw(st.permutations([*story.sales, *story.sales]))
@@ -178,7 +179,7 @@ def test_order_of_arrival_and_repetition_change_nothing(
 
 
 @given(story=stories())
-def test_whoever_gets_everything_back_leaves_nothing_earned(story: Story) -> None:
+def test_fully_refunded_means_zero(story: Story) -> None:
     rest = [
         refund(f"zz_{sold.reference}", sold, START + timedelta(days=999), 10**9)
         for sold in story.sales
@@ -335,7 +336,7 @@ def rich_stories(draw: st.DrawFn) -> RichStory:
 
 @settings(max_examples=60)
 @given(story=rich_stories(), data=st.data())
-def test_whatever_the_rules_order_of_arrival_and_repetition_change_nothing(
+def test_whatever_the_rules_arrival_order_and_repetition_change_nothing(
     story: RichStory, data: st.DataObject
 ) -> None:
     sales = data.draw(st.permutations([*story.sales, *story.sales]))
@@ -345,7 +346,7 @@ def test_whatever_the_rules_order_of_arrival_and_repetition_change_nothing(
 
 
 @given(story=rich_stories())
-def test_whatever_the_rules_whoever_gets_everything_back_leaves_nothing(
+def test_whatever_the_rules_fully_refunded_means_zero(
     story: RichStory,
 ) -> None:
     rest = [
@@ -419,9 +420,7 @@ marginal_scales = st.lists(st.integers(1, 50_000), max_size=4, unique=True).flat
 
 
 @given(rule=marginal_scales, total=st.integers(0, 60_000))
-def test_a_marginal_schedule_is_continuous_and_never_falls(
-    rule: Rule, total: int
-) -> None:
+def test_a_marginal_schedule_is_continuous_and_monotone(rule: Rule, total: int) -> None:
     scale = Scale.of(rule, None)
 
     step = scale.exact(total + 1) - scale.exact(total)
@@ -430,23 +429,81 @@ def test_a_marginal_schedule_is_continuous_and_never_falls(
     assert scale.commission(total) <= scale.commission(total + 1)
 
 
-@given(rule=marginal_scales, total=st.integers(0, 60_000), data=st.data())
-def test_an_edge_moved_by_one_unit_changes_only_what_lies_beyond_it(
-    rule: Rule, total: int, data: st.DataObject
+@dataclass(frozen=True)
+class Moved:
+    """A rule, and the same rule with one edge a unit higher."""
+
+    rule: Rule
+    other: Rule
+    below: Band
+    edge: Band
+
+
+@st.composite
+def moved_edges(draw: st.DrawFn, rules: st.SearchStrategy[Rule]) -> Moved:
+    """One edge of a rule that can move by a unit without reaching the next one."""
+    rule = draw(rules.filter(lambda rule: bool(_movable(rule))))
+    number = draw(st.sampled_from(_movable(rule)))
+    edge, bands = rule.bands[number], [*rule.bands]
+    bands[number] = edge.model_copy(update={"from_value": edge.from_value + 1})
+    other = rule.model_copy(update={"bands": tuple(bands)})
+    return Moved(rule, other, rule.bands[number - 1], edge)
+
+
+def _movable(rule: Rule) -> list[int]:
+    froms = [band.from_value for band in rule.bands]
+    return [n for n in range(1, len(froms)) if froms[n] + 1 not in froms]
+
+
+@given(moved=moved_edges(marginal_scales), total=st.integers(0, 60_000))
+def test_a_band_edge_moved_by_one_unit_changes_only_what_it_must(
+    moved: Moved, total: int
 ) -> None:
-    number = data.draw(st.integers(0, len(rule.bands) - 1))
-    edge = rule.bands[number]
-    beyond = [band.from_value for band in rule.bands[number + 1 :]]
-    if number == 0 or edge.from_value + 1 in beyond:
-        return
-    moved = [*rule.bands]
-    moved[number] = edge.model_copy(update={"from_value": edge.from_value + 1})
-    other = Scale.of(rule.model_copy(update={"bands": tuple(moved)}), None)
+    """Totals up to the edge stay; beyond it, one unit earns the other band's rate."""
+    change = Scale.of(moved.other, None).exact(total) - Scale.of(
+        moved.rule, None
+    ).exact(total)
 
-    change = other.exact(total) - Scale.of(rule, None).exact(total)
-
-    below, above = rule.bands[number - 1].rate_bps, edge.rate_bps
+    below, above = moved.below.rate_bps, moved.edge.rate_bps
     assert below is not None
     assert above is not None
-    expected = (below - above) * 10_000 if total > edge.from_value else 0
+    expected = (below - above) * 10_000 if total > moved.edge.from_value else 0
     assert change == expected
+
+
+@given(
+    moved=moved_edges(
+        marginal_scales.map(
+            lambda rule: rule.model_copy(update={"mode": BandMode.WHOLE})
+        )
+    ),
+    total=st.integers(0, 60_000),
+)
+def test_a_whole_band_edge_moved_by_one_unit_changes_only_the_total_on_it(
+    moved: Moved, total: int
+) -> None:
+    on_it = moved.edge.from_value
+    old, new = Scale.of(moved.rule, None), Scale.of(moved.other, None)
+
+    assert total == on_it or new.exact(total) == old.exact(total)
+    assert new.exact(on_it) == on_it * (moved.below.rate_bps or 0) * 10_000
+
+
+@given(moved=moved_edges(banded_rules()), story=stories())
+def test_a_band_edge_moved_by_one_unit_leaves_lines_below_it_as_they_are(
+    moved: Moved, story: Story
+) -> None:
+    old, new = (
+        rate_story(
+            PROGRAM.model_copy(update={"rules": (rule,)}), story.sales, story.refunds
+        )
+        for rule in (moved.rule, moved.other)
+    )
+
+    for before, after in zip(old, new, strict=True):
+        trace = before.trace
+        picked = trace["picked"]["value"] if trace["picked"] else 0
+        if max(trace["before_value"], trace["after_value"], picked) < (
+            moved.edge.from_value
+        ):
+            assert after.amount_minor == before.amount_minor

@@ -156,6 +156,32 @@ class TestPage:
 
         assert "0 more, 0 less" in shown
         assert "$180.00" in shown
+        assert "Write a draft" not in shown
+
+    def test_who_may_publish_is_led_from_the_newest_version_to_a_draft(
+        self, story: Story, sign_in: SignIn
+    ) -> None:
+        client = sign_in(UserFactory.create(role=Role.ADMIN))
+
+        assert "Write a draft to see what a change would have paid" in page(
+            client, story
+        )
+
+    def test_one_goes_on_with_a_draft_that_was_tried(
+        self, story: Story, sign_in: SignIn
+    ) -> None:
+        client = sign_in(UserFactory.create(role=Role.ADMIN))
+        draft = dump_yaml(drafted(story, rules=[rule(bands=bands((0, 1_000)))]))
+
+        response = post(client, story, draft)
+
+        assert "Go on with this draft" in text_of(response)
+        key = story.version.program.key
+        form = {"text": draft, "based_on": "1", "do": "check"}
+        editor = client.post(f"/admin/programs/{key}/edit", data=form)
+        assert f'action="/admin/programs/{key}/edit"' in response.text
+        assert 'name="based_on" value="1"' in response.text
+        assert "10% instead of 20%" in editor.text
 
     def test_a_draft_is_tried_and_a_customer_is_weighed(
         self, story: Story, sign_in: SignIn

@@ -62,7 +62,9 @@ class TestList:
 
         listed = json.loads(portal("list", "--json").stdout)
 
-        assert f"{MONDAY}  version 1  Affiliate Program" in portal("list").stdout
+        text = portal("list").stdout
+        assert f"{MONDAY}  version 1  Affiliate Program" in text
+        assert "Presets, for a new one: article-credit, blank," in text
         assert listed["programs"][0]["key"] == MONDAY
         assert listed["presets"] == list(preset_keys())
 
@@ -92,7 +94,7 @@ class TestShowAndExport:
         for verb in ("show", "export"):
             result = portal(verb, "nothing")
             assert result.exit_code == 1
-            assert "There is no such program." in result.stderr
+            assert "There is no program nothing. There is none yet." in result.stderr
 
 
 class TestNaming:
@@ -129,9 +131,19 @@ class TestNaming:
     @pytest.mark.parametrize(
         ("reference", "code", "problem"),
         [
-            (f"{MONDAY}@3", 1, f"{MONDAY}@3: There is no such version."),
-            ("nothing@1", 1, "nothing@1: There is no such program."),
+            (
+                f"{MONDAY}@3",
+                1,
+                "There is no such version. There are versions 1 to 2: name",
+            ),
+            (
+                "nothing@1",
+                1,
+                f"There is no program nothing. There are: {MONDAY}. A file is named",
+            ),
+            ("monday-afiliate", 1, f"Did you mean {MONDAY}?"),
             ("preset:nothing", 1, "There is no preset nothing."),
+            ("preset:blnk", 1, "Did you mean blank?"),
             ("nothing.yaml", 2, "nothing.yaml cannot be read"),
         ],
     )
@@ -156,7 +168,11 @@ class TestNaming:
         )
         session.flush()
 
-        assert "has not begun yet" in portal("show", HUBSPOT).stderr
+        assert portal("show", HUBSPOT).stderr == (
+            f"{HUBSPOT}: The program has not begun yet. There is only version 1: name "
+            f"{HUBSPOT}@1.\n"
+        )
+        assert portal("show", f"{HUBSPOT}@1").exit_code == 0
         assert "version 1" in portal("show", f"{HUBSPOT}@1").stdout
 
 
@@ -223,6 +239,15 @@ class TestCheck:
         assert "Note on friend_discount: The portal does not lower" in result.stderr
         [gap] = json.loads(answer.stdout)["gaps"]
         assert gap["path"] == "friend_discount"
+
+    def test_whatever_can_be_shown_can_be_checked(
+        self, portal: Portal, session: Session
+    ) -> None:
+        publish(session, with_flaw())
+
+        assert "preset:blank is fine" in portal("check", "preset:blank").stdout
+        assert f"{MONDAY}@1 has 1 flaw" in portal("check", f"{MONDAY}@1").stdout
+        assert portal("check", "nothing").exit_code == 1
 
     def test_a_flaw_is_shown_with_an_example_and_fails_only_if_strict(
         self, portal: Portal, file: Path
@@ -370,6 +395,40 @@ class TestPublish:
         assert result.exit_code == 0
         assert "Would publish" in result.stdout
         assert session.scalars(select(ProgramVersion)).all() == []
+
+    def test_a_dry_run_says_what_a_refusal_would_say(
+        self, portal: Portal, session: Session, file: Path
+    ) -> None:
+        publish(session, preset(MONDAY))
+        file.write_text(dump_yaml(changed(name="Second")))
+
+        ahead = portal("publish", str(file), "--dry-run", "--from", "2999-01-01")
+        behind = portal("publish", str(file), "--dry-run", "--from", "2020-01-01")
+
+        assert "Would publish monday-affiliate, version 2, from 2999" in ahead.stdout
+        assert behind.exit_code == 1
+        assert behind.stderr == (
+            "A new version cannot start in the past: a sale of Jan 1, 2020 was "
+            "promised the terms of version 1.\n"
+        )
+
+    def test_a_first_version_may_start_in_the_past_and_says_what_that_means(
+        self, portal: Portal, file: Path
+    ) -> None:
+        result = portal("publish", str(file), "--from", "2020-01-01")
+
+        assert result.exit_code == 0
+        assert "Note on --from: it lies in the past, so a sale of 2020-01-01" in (
+            result.stderr
+        )
+
+    def test_what_is_no_day_is_told_what_a_day_looks_like(
+        self, portal: Portal, file: Path
+    ) -> None:
+        result = portal("publish", str(file), "--from", "tomorrow")
+
+        assert result.exit_code == 2
+        assert "tomorrow is no day: write one such as 2027-01-01" in result.stderr
 
     def test_a_refusal_fails_with_its_sentence(
         self, portal: Portal, session: Session, file: Path

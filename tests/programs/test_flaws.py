@@ -538,6 +538,16 @@ class TestAmounts:
     def test_a_currency_that_nobody_knows_is_named(self) -> None:
         assert only(replaced(of_rule(), currency="QQQ")).path == "currency"
 
+    @pytest.mark.parametrize("code", ["XAU", "XDR", "XXX"])
+    def test_a_currency_without_minor_units_is_named(self, code: str) -> None:
+        flaw = only(replaced(of_rule(), currency=code))
+
+        assert flaw.path == "currency"
+        assert f"{code} has no minor unit" in flaw.message
+        assert flaw.example == (
+            f"Whether a sale of 10000 is 100 or 10000 {code}, nobody can tell."
+        )
+
     def test_cents_in_a_currency_without_cents_are_named(self) -> None:
         definition = replaced(
             of_rule(window="month", bands=[{"from_value": 0, "flat_minor": 4800_00}]),
@@ -650,6 +660,57 @@ class TestRewards:
     )
     def test_a_good_reward_is_left_alone(self, parts: dict[str, object]) -> None:
         assert flaws(self.of(**parts)) == []
+
+
+class TestProducts:
+    SOLD = ("starter", "professional")
+
+    def test_a_misspelled_product_is_named_with_the_one_that_was_meant(self) -> None:
+        rule = {"key": "a", "title": "Your share", "when": {"products": ["startr"]}}
+
+        flaw = only(of_products(rule, self.SOLD))
+
+        assert flaw.path == "rules.a.when.products"
+        assert flaw.message == (
+            "There is no product startr: write starter, or add it to products."
+        )
+        assert flaw.example == (
+            "A sale of starter does not fit Your share, which waits for startr."
+        )
+
+    def test_an_exception_for_an_unknown_product_leaves_nothing_out(self) -> None:
+        rule = {"key": "a", "title": "Share", "when": {"except_products": ["Workshop"]}}
+
+        flaw = only(of_products(rule, self.SOLD))
+
+        assert flaw.path == "rules.a.when.except_products"
+        assert "write starter or professional, or add it" in flaw.message
+        assert flaw.example == (
+            "A sale of starter counts for Share, which leaves out only Workshop."
+        )
+
+    @pytest.mark.parametrize(
+        ("when", "sold"),
+        [
+            ({"products": ["starter"], "except_products": ["professional"]}, SOLD),
+            ({"products": ["starter", "Workshop"]}, ()),
+            ({"countries": ["DE"]}, SOLD),
+            (None, SOLD),
+        ],
+        ids=["all known", "no list", "other conditions", "no conditions"],
+    )
+    def test_what_is_sold_may_be_named(
+        self, when: dict[str, object] | None, sold: tuple[str, ...]
+    ) -> None:
+        rule = {"key": "a", "title": "Share", "when": when}
+
+        assert flaws(of_products(rule, sold)) == []
+
+
+def of_products(rule: dict[str, Any], sold: tuple[str, ...]) -> ProgramDefinition:
+    band = {"from_value": 0, "rate_bps": 1_000}
+    rules = [rule | {"bands": [band]}]
+    return changed(HUBSPOT, rules=rules, products=sold, sources=[])
 
 
 @pytest.mark.parametrize(

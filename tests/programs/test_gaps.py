@@ -58,6 +58,18 @@ def test_a_rule_for_one_kind_of_deal_is_noted() -> None:
     assert "rules.share.when.sources" in {gap.path for gap in gaps(definition)}
 
 
+@pytest.mark.parametrize("name", ["products", "except_products"])
+def test_without_a_list_nobody_notices_a_misspelled_product(name: str) -> None:
+    definition = with_rule(when={name: ["pro"]})
+    listed = changed(HUBSPOT, **(dump_json(definition) | {"products": ["pro"]}))
+    path = f"rules.share.when.{name}"
+
+    assert (
+        "list them under products" in {g.path: g.note for g in gaps(definition)}[path]
+    )
+    assert path not in {gap.path for gap in gaps(listed)}
+
+
 def test_points_for_sourced_deals_alone_need_no_note() -> None:
     tiers: dict[str, object] = {
         "metric": "points",

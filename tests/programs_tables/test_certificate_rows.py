@@ -5,8 +5,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-# Where several people may be asked for certificates, this is where they are counted.
-team = pytest.importorskip("portal.certification.team")
+from portal.certification.team import Holding, Spell, standing
+from portal.programs.definition import Counted, Team, TeamScope
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ENDS = datetime(2027, 6, 1, tzinfo=UTC)
@@ -24,13 +24,13 @@ ENDS = datetime(2027, 6, 1, tzinfo=UTC)
 def test_row_5_7_a_company_needs_two_certificates(
     held: dict[str, list[str]], *, is_admitted: bool
 ) -> None:
-    asked = team.Team(who="at_least", number=2, counts="certificates")
+    asked = Team(who=TeamScope.AT_LEAST, number=2, counts=Counted.CERTIFICATES)
     people = {name: uuid5(NAMESPACE_URL, name) for name in held}
-    spells = [team.Spell(person=person, since=NOW) for person in people.values()]
+    spells = [Spell(person=person, since=NOW) for person in people.values()]
     holdings = [
-        team.Holding(person=people[name], exam=exam, since=NOW, until=ENDS)
+        Holding(person=people[name], exam=exam, since=NOW, until=ENDS)
         for name, exams in held.items()
         for exam in exams
     ]
 
-    assert team.standing(asked, spells, holdings, NOW).is_met is is_admitted
+    assert standing(asked, spells, holdings, NOW).is_met is is_admitted

@@ -288,6 +288,19 @@ def test_events_come_from_standard_input_too(tmp_path: Path) -> None:
     assert "noor, joined 2025-01-01" in said.stdout
 
 
+def test_a_preset_may_be_named_as_elsewhere_and_a_slip_is_guessed(
+    tmp_path: Path,
+) -> None:
+    events = file_of(tmp_path, *EVENTS)
+
+    named = run("--program", "preset:blank", "--events", events)
+    slip = run("--program", "blnk", "--events", events)
+
+    assert named.exit_code == 0
+    assert slip.exit_code == 1
+    assert slip.stderr.endswith("Did you mean blank?\n")
+
+
 def test_presets_are_known_by_their_key(tmp_path: Path) -> None:
     said = run(
         "--program", "hubspot-solutions-partner", "--events", file_of(tmp_path, *EVENTS)

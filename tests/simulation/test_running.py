@@ -238,11 +238,12 @@ def test_row_2_11_who_was_being_sold_to_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "weights"), [("2025-05-01T09:00:00Z", (1,)), ("2025-05-01T09:00:01Z", ())]
+    ("at", "weights"), [("2025-07-09T09:00:00Z", (1,)), ("2025-07-09T09:00:01Z", ())]
 )
 def test_row_2_7_a_window_ends_to_the_second(at: str, weights: tuple[int, ...]) -> None:
     (credit,) = result(
-        [join(), click("noor", "2025-01-31T09:00:00Z"), bought("s1", at)]
+        [join(), click("noor", "2025-01-10T09:00:00Z"), bought("s1", at)],
+        preset("hubspot-affiliate"),
     ).credits
 
     assert credit.weights == weights

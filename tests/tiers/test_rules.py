@@ -418,27 +418,15 @@ def test_row_3_5_a_rating_of_4_4_is_gold_whatever_the_sales(
 
 
 def test_row_5_5_a_score_that_falls_keeps_its_level_until_the_yearly_date() -> None:
-    score = [
-        {"metric": "fact", "fact": "score", "at_least": n} for n in (250, 500, 750)
-    ]
-    levels = tiers(
-        "net_sales",
-        "life",
-        0,
-        0,
-        0,
-        0,
-        **{f"l{n}": {"requires": [one]} for n, one in enumerate(score, start=1)},
-        promote={"when": "dates", "dates": ["03-01", "06-01", "09-01", "12-01"]},
-        demote={"when": "dates", "dates": ["03-01"]},
-    )
+    levels = preset("salesforce-consulting").tiers
+    assert levels is not None
     facts = (recorded("score", "2025-02-10", 760), recorded("score", "2025-06-10", 480))
 
     line = line_of(levels, [], facts=facts, until="2026-12-31")
 
     assert moves(line) == [
-        ("2025-03-01", "l3", ChangeReason.DATE),
-        ("2026-03-01", "l1", ChangeReason.DATE),
+        ("2025-03-01", "summit", ChangeReason.DATE),
+        ("2026-03-01", "ridge", ChangeReason.DATE),
     ]
 
 

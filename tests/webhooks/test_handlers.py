@@ -467,7 +467,7 @@ def test_other_types_are_ignored(session: Session) -> None:
         ),
         (
             so.event("invoice.paid", so.invoice(amount_paid=2**70, total=2**70)),
-            "DataError: ",
+            "Unreadable: has more than 1000000000000000000 as amount_paid",
         ),
         (
             so.event(
@@ -480,7 +480,7 @@ def test_other_types_are_ignored(session: Session) -> None:
                 "invoice.paid",
                 so.invoice(id="in_2", lines=[so.Asked(1, "x", "", 2**70)]),
             ),
-            "DataError: ",
+            "Unreadable: has more than 1000000000000000000 as quantity",
         ),
         (
             so.event("refund.created", so.refund(currency="eur")),

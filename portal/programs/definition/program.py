@@ -62,6 +62,9 @@ class ProgramDefinition(Part):
     gates: tuple[Gate, ...] = Field(min_length=1)
     fee: Fee | None = None
     tiers: Tiers | None = None
+    products: tuple[Sentence, ...] = Field(default=(), max_length=500)
+    """What is sold, as invoices name it. Given, rules that name another product are
+    called a flaw; sales of others are recorded all the same. None: nobody can tell."""
     rules: tuple[Rule, ...] = ()
     combine: Combination = Combination.SUM
     rewards: tuple[Reward, ...] = ()
@@ -91,6 +94,7 @@ class ProgramDefinition(Part):
     def _parts_fit_together(self) -> Self:
         refuse_repeats("gate key", [gate.key for gate in self.gates])
         refuse_repeats("rule key", [rule.key for rule in self.rules])
+        refuse_repeats("product", list(self.products))
         refuse_repeats("reward key", [reward.key for reward in self.rewards])
         if not self.rules and not self.rewards:
             raise ValueError("a program pays or gives something: add rules or rewards")

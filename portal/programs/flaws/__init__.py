@@ -10,6 +10,7 @@ from portal.programs.flaws.amounts import amount_flaws
 from portal.programs.flaws.bands import band_flaws
 from portal.programs.flaws.flaw import Flaw
 from portal.programs.flaws.overlaps import overlap_flaws
+from portal.programs.flaws.products import product_flaws
 from portal.programs.flaws.rewards import reward_flaws
 from portal.programs.flaws.rules import rule_flaws
 from portal.programs.flaws.sources import source_flaws
@@ -23,6 +24,7 @@ _CHECKS = (
     rule_flaws,
     band_flaws,
     overlap_flaws,
+    product_flaws,
     reward_flaws,
     source_flaws,
 )

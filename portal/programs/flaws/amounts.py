@@ -5,7 +5,11 @@ from typing import Any
 
 from babel import Locale
 
-from portal.kit.currencies import currency_exponent, minor_per_major
+from portal.kit.currencies import (
+    WITHOUT_UNITS,
+    currency_exponent,
+    minor_per_major,
+)
 from portal.programs.amounts import money
 from portal.programs.definition import ProgramDefinition
 from portal.programs.flaws.flaw import Flaw
@@ -37,6 +41,20 @@ def _currency_flaws(definition: ProgramDefinition) -> Iterator[Flaw]:
                     currency=currency,
                 ),
                 _("A sale in USD would not be rated at all."),
+            )
+        elif currency in WITHOUT_UNITS:
+            yield Flaw(
+                path,
+                _(
+                    "%(currency)s has no minor unit in which amounts could be written: "
+                    "use a currency that people are paid in.",
+                    currency=currency,
+                ),
+                _(
+                    "Whether a sale of 10000 is 100 or 10000 %(currency)s, nobody can "
+                    "tell.",
+                    currency=currency,
+                ),
             )
         elif amounts and _looks_like_cents(currency, amounts):
             amount = min(amounts)
