@@ -4,7 +4,10 @@ from uuid import UUID
 
 from portal import jobs
 from portal.applications import queries, service
-from portal.applications.service.deciding import COMPLETE_APPROVAL, defer_completion
+from portal.applications.service.deciding import (
+    COMPLETE_APPROVAL,
+    defer_completion,
+)
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction

@@ -10,18 +10,20 @@ from portal.applications.service.answering import (
     takes_in_everybody,
 )
 from portal.applications.service.completing import complete_approval
-from portal.applications.service.deciding import (
+from portal.applications.service.conditions import (
     AlreadyDecided,
     AlreadyInProgram,
     ConflictOfInterest,
     NotConfirmed,
     SecondReviewerNeeded,
     StaffAddress,
+    require_independence,
+)
+from portal.applications.service.deciding import (
     TooLateToUndo,
     approve,
     ask,
     reject,
-    require_independence,
     undo_decision,
 )
 from portal.applications.service.documents import (

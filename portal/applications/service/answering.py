@@ -11,7 +11,9 @@ from portal.applications import document_queries, emails, queries, rules
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.rules import Answer
 from portal.applications.service.automatic import judge_and_decide
-from portal.applications.service.deciding import approve_of_itself
+from portal.applications.service.deciding import (
+    approve_of_itself,
+)
 from portal.applications.service.reviewing import note_fingerprints
 from portal.audit import service as audit
 from portal.kit.errors import Conflict, Invalid

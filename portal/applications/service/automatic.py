@@ -8,11 +8,13 @@ from portal.applications import emails, review_queries, rules
 from portal.applications.automatic import Applicant, Judgement, judge, score_of
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.rules import CheckKey, RejectionReason
-from portal.applications.service.deciding import (
+from portal.applications.service.conditions import (
     AlreadyInProgram,
     StaffAddress,
-    defer_completion,
     require_room,
+)
+from portal.applications.service.deciding import (
+    defer_completion,
 )
 from portal.audit import service as audit
 from portal.programs.definition import DecisionRule, Verdict

@@ -7,64 +7,27 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal import jobs
-from portal.accounts import queries as account_queries
 from portal.accounts.models import User
-from portal.applications import emails, review_queries, rules, words
-from portal.applications.independence import ConflictKind, conflict
+from portal.applications import emails, review_queries, rules
 from portal.applications.models import (
-    DECIDED,
     Application,
     ApplicationMessage,
     ApplicationStatus,
 )
 from portal.applications.rules import RejectionReason
+from portal.applications.service.conditions import (
+    SecondReviewerNeeded,
+    StaffAddress,
+    require_confirmed,
+    require_independence,
+    require_room,
+    require_undecided,
+)
 from portal.audit import service as audit
-from portal.enrollments import queries as enrollment_queries
-from portal.kit.errors import Conflict, Forbidden
+from portal.kit.errors import Conflict
 from portal.mail.models import OutboxEmail
-from portal.partners import queries as partner_queries
 
 COMPLETE_APPROVAL = "applications.complete_approval"
-
-
-class ConflictOfInterest(Forbidden):
-    """The reviewer and the applicant belong together; `kind` says how."""
-
-    code = "conflict_of_interest"
-
-    def __init__(self, message: str, kind: ConflictKind) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class AlreadyDecided(Conflict):
-    """Somebody else was faster; the message says who, what and when."""
-
-    code = "application_already_decided"
-
-
-class StaffAddress(Conflict):
-    """The applicant's address belongs to one of the vendor's own people."""
-
-    code = "application_of_staff"
-
-
-class AlreadyInProgram(Conflict):
-    """The applicant's company is a partner in this program already."""
-
-    code = "application_already_in_program"
-
-
-class NotConfirmed(Conflict):
-    """The program wants something checked before anybody is let in."""
-
-    code = "application_not_confirmed"
-
-
-class SecondReviewerNeeded(Conflict):
-    """The program wants somebody else to agree as well."""
-
-    code = "application_second_reviewer_needed"
 
 
 class TooLateToUndo(Conflict):
@@ -96,7 +59,7 @@ def ask(
         ApplicationTransition: The application does not wait for us.
     """
     require_independence(session, application, reviewer)
-    _require_undecided(application)
+    require_undecided(application)
     application.move_to(ApplicationStatus.INFO_REQUESTED)
     application.forget_first_approval()  # of answers that were not all yet
     application.updated_at = now
@@ -154,9 +117,9 @@ def approve(
     require_independence(session, application, reviewer)
     if _is_repeated(application, ApplicationStatus.APPROVED, reviewer):
         return True
-    _require_undecided(application)
+    require_undecided(application)
     require_room(session, application)
-    _require_confirmed(application, confirmed)
+    require_confirmed(application, confirmed)
     if not _is_agreed(session, application, reviewer=reviewer, now=now):
         return False
     _decide(
@@ -263,7 +226,7 @@ def reject(
     require_independence(session, application, reviewer)
     if _is_repeated(application, ApplicationStatus.REJECTED, reviewer):
         return
-    _require_undecided(application)
+    require_undecided(application)
     hold_until = _decide(
         application,
         ApplicationStatus.REJECTED,
@@ -373,31 +336,6 @@ def _is_repeated(
     return application.status is status and application.decided_by_id == reviewer.id
 
 
-def require_independence(
-    session: Session, application: Application, reviewer: User
-) -> None:
-    """Keep away from an application whoever has a stake in it, of whatever role.
-
-    Raises:
-        ConflictOfInterest: Reviewer and applicant belong together.
-    """
-    kind = conflict(
-        review_queries.ties_of(session, reviewer),
-        application.id,
-        application.email,
-        application.answers,
-    )
-    if kind is not None:
-        raise ConflictOfInterest(
-            _(
-                "You and this applicant belong together. "
-                "Ask a colleague to decide: %(why)s",
-                why=words.CONFLICTS[kind],
-            ),
-            kind,
-        )
-
-
 def _is_agreed(
     session: Session, application: Application, *, reviewer: User, now: datetime
 ) -> bool:
@@ -425,54 +363,3 @@ def _is_agreed(
         warnings=rules.warnings(checks),
     )
     return False
-
-
-def _require_undecided(application: Application) -> None:
-    if application.status not in DECIDED:
-        return
-    who = application.decided_by.name if application.decided_by else _("The portal")
-    when = f"{application.decided_at:%d %B %Y, %H:%M} UTC"
-    raise AlreadyDecided(
-        _(
-            "%(who)s has %(status)s this application: %(when)s.",
-            who=who,
-            status=application.status,
-            when=when,
-        )
-    )
-
-
-def _require_confirmed(application: Application, confirmed: Collection[str]) -> None:
-    missing = [
-        gate.title
-        for gate in rules.confirmed_by_reviewer(application.definition)
-        if gate.key not in confirmed
-    ]
-    if missing:
-        raise NotConfirmed(
-            _(
-                "Check this first, and confirm it as you approve: %(gates)s.",
-                gates="; ".join(missing),
-            )
-        )
-
-
-def require_room(session: Session, application: Application) -> None:
-    """Refuse what could never be completed."""
-    user = account_queries.by_email(session, application.email)
-    if user is None:
-        return
-    if user.is_staff:
-        raise StaffAddress(
-            _(
-                "This address belongs to one of your own people. "
-                "Ask the applicant to apply with another one."
-            )
-        )
-    partner = partner_queries.of_user(session, user.id)
-    if partner and enrollment_queries.of_partner_in(
-        session, partner.id, application.program_id
-    ):
-        raise AlreadyInProgram(
-            _("%(partner)s is in this program already.", partner=partner.name)
-        )

@@ -22,7 +22,9 @@ from portal.applications.review_models import (
     ApplicationFingerprint,
     ApplicationLook,
 )
-from portal.applications.service.deciding import require_independence
+from portal.applications.service.conditions import (
+    require_independence,
+)
 from portal.audit import service as audit
 from portal.kit.db import violates
 from portal.kit.errors import Conflict

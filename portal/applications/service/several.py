@@ -15,7 +15,9 @@ from portal.applications.independence import Ties
 from portal.applications.models import Application, ApplicationStatus
 from portal.applications.queries import WITH
 from portal.applications.rules import Check
-from portal.applications.service.deciding import approve
+from portal.applications.service.deciding import (
+    approve,
+)
 from portal.kit.errors import Conflict
 
 AT_ONCE = 50

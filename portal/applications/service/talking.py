@@ -10,7 +10,9 @@ from portal.applications.models import (
     ApplicationMessage,
     ApplicationStatus,
 )
-from portal.applications.service.deciding import take_back
+from portal.applications.service.deciding import (
+    take_back,
+)
 from portal.audit import service as audit
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id
