@@ -51,8 +51,14 @@ bp = Blueprint("statements_admin", __name__, url_prefix="/admin")
 @requires(Permission.PERIODS_READ)
 def periods() -> ResponseReturnValue:
     """List the months of all programs, newest first."""
+    session = db.session()
     return render_template(
-        "statements/admin/periods.html", views=queries.period_views(db.session())
+        "statements/admin/periods.html",
+        views=queries.period_views(session),
+        program_names={
+            version.program_id: version.definition.name
+            for version in programs.all_current(session, utc_now())
+        },
     )
 
 
