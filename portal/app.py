@@ -88,6 +88,8 @@ from portal.tax import admin_views as tax_admin_views
 from portal.tax import cli as tax_cli
 from portal.tax import tasks as _tax  # noqa: F401 - its tasks
 from portal.tax import views as tax_views
+from portal.threads import admin_views as threads_admin_views
+from portal.threads import views as threads_views
 from portal.tiers import cli as tiers_cli
 from portal.tiers import tasks as _tiers  # noqa: F401 - its tasks
 from portal.tiers import views as tiers_views
@@ -144,6 +146,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     statements_public_views.bp,
     statements_admin_views.bp,
     adjustments_admin_views.bp,
+    threads_views.bp,
+    threads_admin_views.bp,
     payouts_views.bp,
     payouts_admin_views.bp,
     payout_batch_views.bp,

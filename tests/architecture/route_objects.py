@@ -56,6 +56,7 @@ from tests.factories.tax import signed as signed_form
 from tests.payouts.paying import an_account
 from tests.sales import stripe_objects
 from tests.statements.books import a_month, a_period, close
+from tests.threads.asking import a_question
 
 FOREIGN: frozenset[str] = frozenset()
 """Views of libraries, which wear no guard of ours."""
@@ -149,6 +150,11 @@ def _customer(world: World) -> object:
 
 def _statement(world: World) -> object:
     return world.statement.id
+
+
+def _thread(world: World) -> object:
+    """A question about the statement's line that waits for finance."""
+    return a_question(world.session, world.statement, world.people[HOLDER]).id
 
 
 def _fee(world: World) -> object:
@@ -475,6 +481,10 @@ MAKERS: dict[str, Maker] = {
     "statements_public:sha256": _sha256,
     "tax:form_id": _tax_form,
     "tax_admin:form_id": _tax_form,
+    "threads:commission_id": _commission,
+    "threads:statement_id": _statement,
+    "threads:thread_id": _thread,
+    "threads_admin:thread_id": _thread,
     "tiers_admin:enrollment_id": _enrollment,
     "tiers_admin:partner_id": _partner,
     "tracking:code": _code,
