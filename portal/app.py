@@ -74,6 +74,9 @@ from portal.payments.gateway import StripeGateway
 from portal.payouts import admin_views as payouts_admin_views
 from portal.payouts import batch_views as payout_batch_views
 from portal.payouts import cli as payouts_cli
+from portal.payouts import freeze_views as payouts_freeze_views
+from portal.payouts import reopening_views as payouts_reopening_views
+from portal.payouts import report_views as payouts_report_views
 from portal.payouts import tasks as _payouts  # noqa: F401 - its tasks
 from portal.payouts import views as payouts_views
 from portal.programs import admin_views as programs_admin_views
@@ -151,6 +154,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     payouts_views.bp,
     payouts_admin_views.bp,
     payout_batch_views.bp,
+    payouts_reopening_views.bp,
+    payouts_report_views.bp,
+    payouts_freeze_views.bp,
     tracking_blueprint.bp,
     webhooks_views.bp,
     webhooks_admin_views.bp,

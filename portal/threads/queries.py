@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.adjustments.models import Adjustment, AdjustmentStatus
 from portal.kit.errors import NotFound
 from portal.statements.models import Statement, StatementLine
+from portal.statements.queries import lines_stand
 from portal.threads.models import (
     Thread,
     ThreadAdjustment,
@@ -153,6 +154,7 @@ def statement_and_position(
         .join(Statement, Statement.id == StatementLine.statement_id)
         .where(
             StatementLine.commission_id == commission_id,
+            lines_stand(),
             Statement.partner_id == partner_id,
         )
     ).one_or_none()
@@ -216,7 +218,10 @@ def changes(session: Session, thread_id: UUID) -> list[Change]:
     rows = session.execute(
         select(Adjustment, Statement)
         .join(ThreadAdjustment, ThreadAdjustment.adjustment_id == Adjustment.id)
-        .outerjoin(StatementLine, StatementLine.adjustment_id == Adjustment.id)
+        .outerjoin(
+            StatementLine,
+            and_(StatementLine.adjustment_id == Adjustment.id, lines_stand()),
+        )
         .outerjoin(Statement, Statement.id == StatementLine.statement_id)
         .where(ThreadAdjustment.thread_id == thread_id)
         .order_by(Adjustment.proposed_at, Adjustment.id)

@@ -57,6 +57,7 @@ STATES: Mapping[str, tuple[str, LazyString]] = MappingProxyType(
         "replaced": ("neutral", _("Replaced")),
         "resolved": ("ok", _("Resolved")),
         "returned": ("bad", _("Returned")),
+        "reversal": ("neutral", _("Takes another back")),
         "reversed": ("bad", _("Reversed")),
         "revoked": ("bad", _("Revoked")),
         "sent": ("ok", _("Sent")),

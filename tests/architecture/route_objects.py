@@ -473,6 +473,7 @@ MAKERS: dict[str, Maker] = {
     "programs_admin:number": _number,
     "programs_admin:slug": _slug,
     "trial_admin:slug": _slug,
+    "reopening:period_id": _period,
     "static:filename": _file,
     "statements:statement_id": _statement,
     "statements_admin:enrollment_id": _enrollment,
@@ -497,6 +498,7 @@ SAMPLES: Mapping[str, object] = {
     "gate_key": "agreement",
     "position": 1,
     "step_key": "company",
+    "year": 2026,
 }
 """Parts of an object that another argument names."""
 

@@ -82,6 +82,8 @@ PAGES = {
         "/admin/enrollments/{enrollment}/gates", "/admin/invitations",
         "/admin/invitations/new", "/admin/invitations/import",
         "/admin/questions", "/admin/questions/{thread}",
+        "/admin/periods/{period}/reopen", "/admin/payouts/1099",
+        "/admin/payouts/freeze",
     ],
 }  # fmt: skip
 EVERY = [(who, path) for who, paths in PAGES.items() for path in paths]
