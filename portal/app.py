@@ -235,6 +235,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "connect_args": {"options": "-c statement_timeout=30000"},
+            "pool_pre_ping": True,  # the database may have restarted meanwhile
             "json_serializer": json_text.written,
         },
         "WTF_CSRF_ENABLED": not settings.testing,
