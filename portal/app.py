@@ -75,6 +75,9 @@ from portal.payments.gateway import StripeGateway
 from portal.payouts import admin_views as payouts_admin_views
 from portal.payouts import batch_views as payout_batch_views
 from portal.payouts import cli as payouts_cli
+from portal.payouts import freeze_views as payouts_freeze_views
+from portal.payouts import reopening_views as payouts_reopening_views
+from portal.payouts import report_views as payouts_report_views
 from portal.payouts import tasks as _payouts  # noqa: F401 - its tasks
 from portal.payouts import views as payouts_views
 from portal.programs import admin_views as programs_admin_views
@@ -89,6 +92,8 @@ from portal.tax import admin_views as tax_admin_views
 from portal.tax import cli as tax_cli
 from portal.tax import tasks as _tax  # noqa: F401 - its tasks
 from portal.tax import views as tax_views
+from portal.threads import admin_views as threads_admin_views
+from portal.threads import views as threads_views
 from portal.tiers import cli as tiers_cli
 from portal.tiers import tasks as _tiers  # noqa: F401 - its tasks
 from portal.tiers import views as tiers_views
@@ -146,9 +151,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     statements_public_views.bp,
     statements_admin_views.bp,
     adjustments_admin_views.bp,
+    threads_views.bp,
+    threads_admin_views.bp,
     payouts_views.bp,
     payouts_admin_views.bp,
     payout_batch_views.bp,
+    payouts_reopening_views.bp,
+    payouts_report_views.bp,
+    payouts_freeze_views.bp,
     tracking_blueprint.bp,
     webhooks_views.bp,
     webhooks_admin_views.bp,
@@ -227,6 +237,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "connect_args": {"options": "-c statement_timeout=30000"},
+            "pool_pre_ping": True,  # the database may have restarted meanwhile
             "json_serializer": json_text.written,
         },
         "WTF_CSRF_ENABLED": not settings.testing,

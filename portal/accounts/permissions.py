@@ -37,6 +37,7 @@ class Permission(StrEnum):
     CERTIFICATION_TAKE = "workspace:certification:take"
     EARNINGS_READ = "workspace:earnings:read"
     STATEMENTS_READ = "workspace:statements:read"
+    THREADS_WRITE = "workspace:threads:write"
     BILLING_READ = "workspace:billing:read"
     BILLING_PAY = "workspace:billing:pay"
     TAX_READ = "workspace:tax:read"
@@ -57,6 +58,8 @@ class Permission(StrEnum):
     PERIODS_CLOSE = "staff:periods:close"
     ADJUSTMENTS_READ = "staff:adjustments:read"
     ADJUSTMENTS_PROPOSE = "staff:adjustments:propose"
+    THREADS_READ = "staff:threads:read"
+    THREADS_ANSWER = "staff:threads:answer"
     PAYOUTS_READ = "staff:payouts:read"
     PAYOUTS_RECORD = "staff:payouts:record"
     PAYOUTS_APPROVE = "staff:payouts:approve"
@@ -105,6 +108,7 @@ _BOOKS_READ = frozenset(
         _P.PAYOUTS_READ,
         _P.TAX_FORMS_READ,
         _P.ADJUSTMENTS_READ,
+        _P.THREADS_READ,
     }
 )
 _SYSTEM_READ = frozenset({_P.EVENTS_READ, _P.MAIL_READ, _P.USERS_READ, _P.AUDIT_READ})
@@ -118,14 +122,20 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         | {_P.PERIODS_CLOSE, _P.PAYOUTS_RECORD, _P.PAYOUTS_APPROVE}
         | {_P.EVENTS_READ, _P.EVENTS_RETRY}
         | {_P.GATES_CONFIRM, _P.TAX_FORMS_REVIEW}
-        | {_P.ADJUSTMENTS_PROPOSE},
+        | {_P.ADJUSTMENTS_PROPOSE, _P.THREADS_ANSWER},
         Role.AUDITOR: _EVERY_STAFF_ROLE | _BOOKS_READ | _SYSTEM_READ,
         Role.PARTNER_OWNER: frozenset(
             p for p in Permission if p.startswith("workspace:")
         ),
         Role.PARTNER_FINANCE: _EVERY_PARTNER_ROLE
         | _MONEY_READ
-        | {_P.BILLING_PAY, _P.TAX_READ, _P.TAX_SIGN, _P.PAYOUT_ACCOUNT_CHANGE},
+        | {
+            _P.THREADS_WRITE,
+            _P.BILLING_PAY,
+            _P.TAX_READ,
+            _P.TAX_SIGN,
+            _P.PAYOUT_ACCOUNT_CHANGE,
+        },
         Role.PARTNER_MARKETER: _EVERY_PARTNER_ROLE | {_P.LINKS_WRITE},
         Role.PARTNER_VIEWER: _EVERY_PARTNER_ROLE | _MONEY_READ,
     }

@@ -24,6 +24,7 @@ PREFIXES = {
     "program": "pgm",
     "statement": "stm",
     "tax_form": "tax",
+    "thread": "thr",
     "user": "usr",
 }
 """The kind of thing an action is about, and how its public ids begin."""

@@ -93,6 +93,9 @@ class Commission(Base):
     frozen_at: Mapped[datetime | None]
     period_label: Mapped[str | None] = mapped_column(String(7))
     """The period of the statement that took it, `YYYY-MM`."""
+    thawed_at: Mapped[datetime | None]
+    """When the statement that took it was last reversed; such a line is never removed,
+    because that statement goes on showing it."""
 
     customer: Mapped[Customer] = relationship(lazy="raise")
     partner: Mapped[Partner] = relationship(lazy="raise")

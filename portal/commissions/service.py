@@ -31,6 +31,7 @@ from portal.tiers.facts import CustomerFact, Event, TierInputs
 from portal.tiers.models import TierChange
 
 TASK = "commissions.recompute"
+_NOTHING = {"base_minor": 0, "amount_minor": 0}
 
 
 @dataclass(slots=True)
@@ -237,6 +238,20 @@ def freeze(
     return sorted(rows, key=lambda row: (row.occurred_at, row.id))
 
 
+def thaw(session: Session, commission_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Make lines projections again, whose statement was reversed a moment ago.
+
+    The caller holds the enrollments. The database refuses it while a statement that is
+    not reversed shows one of them.
+    """
+    session.execute(
+        update(Commission)
+        .where(Commission.id.in_(commission_ids), Commission.frozen_at.is_not(None))
+        .values(frozen_at=None, period_label=None, thawed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _in_force(
     versions: Sequence[ProgramVersion], now: datetime
 ) -> ProgramDefinition | None:
@@ -261,7 +276,13 @@ class _Settlement:
     def settle(self, line: RatedLine | None, rows: Sequence[Commission]) -> None:
         """Bring the rows of one event and rule in line; no line: it earns no more."""
         frozen = [row for row in rows if row.frozen_at is not None]
-        unfrozen = next((row for row in rows if row.frozen_at is None), None)
+        waiting = [row for row in rows if row.frozen_at is None]
+        if len(waiting) > 1:
+            # A month was reopened: what adjusted its line is part of the line again.
+            waiting.sort(key=lambda row: (len(row.key), row.key))
+            for row in waiting[1:]:
+                self._remove(row)
+        unfrozen = waiting[0] if waiting else None
         if frozen:
             self._adjust(line, frozen, unfrozen)
         elif line is None:
@@ -364,6 +385,23 @@ class _Settlement:
         }
 
     def _remove(self, row: Commission | None) -> None:
-        if row is not None:
+        if row is None:
+            return
+        if row.thawed_at is None:
             self.session.delete(row)
             self.result.removed += 1
+        elif row.amount_minor or row.base_minor:
+            self._write(row, {"trace": self._gone(row), **_NOTHING})
+
+    def _gone(self, row: Commission) -> dict[str, Any]:
+        """Return the trace of a line that earns no more, and was stated once."""
+        is_credited = row.sale_id in self.credited
+        return row.trace | {
+            "amount_minor": 0,
+            "adjustment": {
+                "settled_minor": row.amount_minor,
+                "rated_minor": 0,
+                "is_gone": not is_credited,
+                "is_other_rule": is_credited,
+            },
+        }

@@ -4,7 +4,7 @@ They live here because the pages show what the next statement will say, and stat
 lie above adjustments.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from uuid import UUID
 
@@ -25,8 +25,12 @@ from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import Invalid
+from portal.kit.ids import parse_public_id
 from portal.programs import queries as programs
 from portal.statements import queries as statements
+from portal.threads import queries as threads
+from portal.threads import service as thread_service
+from portal.threads.models import Thread
 from portal.web import flashes
 from portal.web.formats import money_text
 from portal.web.forms import blame, form_id_of
@@ -61,19 +65,21 @@ def new(partner_id: UUID, enrollment_id: UUID) -> ResponseReturnValue:
     session = db.session()
     enrollment = enrollments.get(session, enrollment_id, partner_id=partner_id)
     form = AdjustmentForm(None, _currency_of(session, enrollment))
-    return _form_page(enrollment, form)
+    return _form_page(enrollment, form, _thread(session, request.args))
 
 
 @bp.post(f"{_OF_PLACE}/adjustments/new")
 @requires(Permission.ADJUSTMENTS_PROPOSE)
 def propose(partner_id: UUID, enrollment_id: UUID) -> ResponseReturnValue:
-    """Write a proposal down, then show it."""
+    """Write a proposal down, then show it; a question may have led to it."""
     session = db.session()
+    thread = _thread(session, request.form)
     enrollment = enrollments.get(session, enrollment_id, partner_id=partner_id)
     form = AdjustmentForm(request.form, _currency_of(session, enrollment))
     if not form.validate():
-        return _form_page(enrollment, form), HTTPStatus.UNPROCESSABLE_ENTITY
-    actor = signed_in_user()
+        page = _form_page(enrollment, form, thread)
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
+    actor, now = signed_in_user(), utc_now()
     try:
         with transaction(session):
             adjustment = service.propose(
@@ -86,13 +92,22 @@ def propose(partner_id: UUID, enrollment_id: UUID) -> ResponseReturnValue:
                 note=form.note.data or "",
                 form_id=form_id_of(request.form),
                 actor=actor,
-                now=utc_now(),
+                now=now,
             )
             adjustment_id = adjustment.id
+            if thread:
+                thread_service.link(
+                    session,
+                    threads.get(session, thread.id, lock=True),
+                    adjustment,
+                    actor=actor,
+                    now=now,
+                )
     except Invalid as refusal:
         blame(form, refusal)
         enrollment = enrollments.get(session, enrollment_id, partner_id=partner_id)
-        return _form_page(enrollment, form), HTTPStatus.UNPROCESSABLE_ENTITY
+        page = _form_page(enrollment, form, thread)
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
     flashes.success(_("Proposed. A second person decides on it now."))
     return _to(adjustment_id)
 
@@ -119,6 +134,7 @@ def decide(adjustment_id: UUID, verb: str) -> ResponseReturnValue:
         adjustment = queries.get(session, adjustment_id, lock=True)
         if verb == "approve":
             service.approve(session, adjustment, note=note, actor=actor, now=now)
+            thread_service.tell_adjusted(session, adjustment, now=now)
         elif verb == "reject":
             service.reject(session, adjustment, note=note, actor=actor, now=now)
         else:
@@ -150,11 +166,30 @@ def _running(session: Session, enrollment: Enrollment) -> statements.SoFar | Non
     return next((one for one in found if one.enrollment.id == enrollment.id), None)
 
 
-def _form_page(enrollment: Enrollment, form: AdjustmentForm) -> str:
+def _thread(session: Session, values: Mapping[str, str]) -> Thread | None:
+    """Return the question that leads to the adjustment, if one is named.
+
+    Raises:
+        NoSuchThread: There is none with this id.
+    """
+    named = values.get("thread", "")
+    if not named:
+        return None
+    try:
+        thread_id = parse_public_id("thr", named)
+    except ValueError as error:
+        raise threads.NoSuchThread(_("There is no such question.")) from error
+    return threads.get(session, thread_id)
+
+
+def _form_page(
+    enrollment: Enrollment, form: AdjustmentForm, thread: Thread | None
+) -> str:
     return render_template(
         "adjustments/admin/new.html",
         enrollment=enrollment,
         form=form,
+        thread=thread,
         running=_running(db.session(), enrollment),
     )
 
@@ -168,6 +203,7 @@ def _page(adjustment: Adjustment, form: DecisionForm) -> str:
         form=form,
         running=_running(session, adjustment.enrollment),
         statement=statements.stating(session, adjustment.id),
+        thread=threads.behind(session, adjustment.id),
         is_mine=adjustment.proposed_by_id == signed_in_user().id,
         amount_text=money_text(adjustment.amount),
     )

@@ -22,6 +22,7 @@ from portal.payments.models import InboxStatus
 from portal.programs.definition import ProgramDefinition
 from portal.programs.rules import payout_date
 from portal.statements.models import Period, PeriodStatus
+from portal.threads import queries as threads
 from portal.web.formats import month
 
 Allowed = Callable[[str], bool]
@@ -84,6 +85,8 @@ def waiting(
         items += _periods(definitions, periods, now, may_close=allowed(_CLOSE))
     if allowed(Permission.ADJUSTMENTS_PROPOSE):
         items += _adjustments(session)
+    if allowed(Permission.THREADS_ANSWER):
+        items += _threads(session)
     if allowed(Permission.EVENTS_READ):
         items += _events(session)
     if allowed(Permission.MAIL_READ):
@@ -184,6 +187,34 @@ def _adjustments(session: Session) -> Iterator[WorkItem]:
                 "adjustments_admin.index", state=AdjustmentStatus.PROPOSED.value
             ),
             icon="coins",
+        )
+
+
+def _threads(session: Session) -> Iterator[WorkItem]:
+    rows, total = threads.waiting(session, SHOWN)
+    for row in rows:
+        yield WorkItem(
+            kind=_("Question"),
+            title=row.statement.partner_name,
+            why=_("Asks about statement %(number)s", number=row.statement.number),
+            since=row.spoke_at,
+            due_at=None,
+            button=_("Answer"),
+            url=url_for("threads_admin.show", thread_id=row.id),
+            icon="inbox",
+        )
+    if total > len(rows):
+        more = total - len(rows)
+        yield WorkItem(
+            kind=_("Question"),
+            title=ngettext("%(num)s more question", "%(num)s more questions", more),
+            why=_("They came later than those above"),
+            since=rows[-1].spoke_at,
+            due_at=None,
+            button=_("See all"),
+            url=url_for("threads_admin.index"),
+            icon="inbox",
+            more=more,
         )
 
 

@@ -1,3 +1,6 @@
+import json
+from typing import IO
+
 import click
 from flask import current_app
 from flask.cli import with_appcontext
@@ -7,7 +10,8 @@ from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.kit.errors import DomainError
-from portal.payouts import service
+from portal.payouts import reports, service
+from portal.web.formats import money_plain
 
 
 @click.group("payouts")
@@ -49,6 +53,31 @@ def thaw(reason: str) -> None:
     except DomainError as refusal:
         raise click.ClickException(refusal.message) from refusal
     click.echo("Payouts go on.")
+
+
+@group.command("1099")
+@click.argument("year", type=int)
+@click.option("--csv", "file", type=click.File("wb"), help="Write every payee here.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def nec(year: int, file: IO[bytes] | None, *, as_json: bool) -> None:
+    """Say who goes on a form 1099-NEC for YEAR; tax numbers stay in the portal."""
+    report = service.nec_report(db.session(), year)
+    if file is not None:
+        file.write(reports.as_csv(report))
+    if as_json:
+        click.echo(json.dumps(reports.as_data(report)))
+    elif file is None:
+        for row in report.rows:
+            click.echo(
+                f"{row.outcome.value:16}{money_plain(row.gross):>14} "
+                f"{row.year_of.partner.name}"
+            )
+        click.echo(
+            f"{len(report.reported)} forms for {year}, "
+            f"{money_plain(report.total)} {report.total.currency} in box 1, "
+            f"{money_plain(report.withheld)} in box 4."
+        )
 
 
 def _reason(given: str) -> str:

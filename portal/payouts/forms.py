@@ -32,6 +32,33 @@ def _one_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
+class ReopenForm(Form):
+    """Why a closed month is opened again."""
+
+    reason = StringField(
+        _("Reason"),
+        filters=[_one_line],
+        validators=[DataRequired(_("Say why, in a sentence.")), Length(max=300)],
+    )
+
+
+class FreezeForm(Form):
+    """Why payouts are frozen or go on, and who says so."""
+
+    reason = StringField(
+        _("Reason"),
+        filters=[_one_line],
+        validators=[DataRequired(_("Say why, in a sentence.")), Length(max=300)],
+    )
+    password = PasswordField(
+        _("Your password"),
+        [
+            InputRequired(_("Enter your password, so that we know it is you.")),
+            Length(max=1_024),
+        ],
+    )
+
+
 class PayoutForm(Form):
     """A transfer that was made at the bank."""
 

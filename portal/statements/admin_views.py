@@ -323,6 +323,7 @@ def _period_page(
         and is_open
         and figures.fingerprint != wanted.proposed_figures,
         figures=figures,
+        reopenings=queries.reopenings(session, wanted.id),
         chart=_chart(figures),
         done=done,
         parts=len(parts),

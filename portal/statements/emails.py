@@ -38,6 +38,31 @@ def send_statements(
             )
 
 
+def send_reversals(
+    session: Session, reversals: Sequence[Statement], *, now: datetime
+) -> None:
+    """Tell the partners that their statements are taken back, and what follows.
+
+    A mail about the former statement that has not left yet goes out all the same: it
+    names a number that both mails explain.
+    """
+    readers = partners.money_readers(session, {row.partner_id for row in reversals})
+    for statement in reversals:
+        for user in readers.get(statement.partner_id, ()):
+            mail.enqueue(
+                session,
+                to=user.email,
+                template="statements/reversed",
+                locale=user.locale,
+                now=now,
+                context={
+                    **_context(statement, user),
+                    "former": statement.refers_to,
+                    "path": "/app/statements",
+                },
+            )
+
+
 def _context(statement: Statement, user: User) -> dict[str, str]:
     language = Locale.parse(user.locale)
     return {

@@ -34,6 +34,8 @@ from portal.statements.rules import (
     first_and_last_day,
 )
 
+ONE_REOPENING = "uq_period_reopenings_one"
+
 
 class PeriodStatus(StrEnum):
     """Where a month stands."""
@@ -50,10 +52,10 @@ TRANSITIONS: Mapping[PeriodStatus, frozenset[PeriodStatus]] = MappingProxyType(
     {
         _S.OPEN: frozenset({_S.CLOSING}),
         _S.CLOSING: frozenset({_S.CLOSED}),
-        _S.CLOSED: frozenset(),
+        _S.CLOSED: frozenset({_S.OPEN}),
     }
 )
-"""Every move a period can make. A status that maps to nothing is final."""
+"""Every move a period can make. A closed month opens only by `service.reopen`."""
 
 
 class PeriodTransition(Conflict):
@@ -118,6 +120,8 @@ class Period(Base):
     proposed_at: Mapped[datetime | None]
     proposed_figures: Mapped[str] = mapped_column(String(64), default="")
     """What the proposal was about: `Preview.fingerprint`, empty without one."""
+    turn: Mapped[int] = mapped_column(default=1)
+    """How often it has been open: 1 until it is reopened."""
 
     program: Mapped[Program] = relationship(lazy="raise")
     closed_by: Mapped[User | None] = relationship(
@@ -195,8 +199,18 @@ class Statement(Base):
 
     __tablename__ = "statements"
     __table_args__ = (
-        UniqueConstraint("period_id", "enrollment_id"),
+        Index(
+            "uq_statements_one_each_turn",
+            "period_id",
+            "enrollment_id",
+            "turn",
+            unique=True,
+            postgresql_where=text("reverses_id IS NULL"),
+        ),
         UniqueConstraint("program_id", "count"),
+        CheckConstraint(
+            "reverses_id IS NULL OR refers_to <> ''", name="refers_if_it_reverses"
+        ),
         CheckConstraint(
             "closing_minor = opening_minor + earned_minor + reversals_minor"
             " + adjustments_minor + holdback_minor + releases_minor"
@@ -250,6 +264,14 @@ class Statement(Base):
     issued_at: Mapped[datetime]
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     """Of the canonical JSON of the statement and its lines, in hexadecimal."""
+    turn: Mapped[int] = mapped_column(default=1)
+    """The turn of its month."""
+    reverses_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("statements.id"), unique=True
+    )
+    """The statement that it takes back, line by line, because its month is reopened."""
+    refers_to: Mapped[str] = mapped_column(default="")
+    """The number of the statement that it reverses or replaces; empty otherwise."""
 
     period: Mapped[Period] = relationship(lazy="raise")
     lines: Mapped[list["StatementLine"]] = relationship(
@@ -303,22 +325,36 @@ class StatementLine(Base):
     __table_args__ = (
         UniqueConstraint("statement_id", "position"),
         CheckConstraint(
-            "(kind IN ('payout', 'release')) = (posting_id IS NOT NULL)",
+            "reverses_id IS NOT NULL OR"
+            " ((kind IN ('payout', 'release')) = (posting_id IS NOT NULL))",
             name="payout_is_posted",
         ),
         CheckConstraint(
-            "num_nonnulls(commission_id, posting_id, adjustment_id) ="
-            " CASE WHEN kind IN ('draw', 'holdback', 'withholding') THEN 0 ELSE 1 END",
+            "reverses_id IS NOT NULL OR"
+            " (num_nonnulls(commission_id, posting_id, adjustment_id) ="
+            " CASE WHEN kind IN ('draw', 'holdback', 'withholding') THEN 0 ELSE 1 END)",
             name="one_source",
         ),
+        CheckConstraint(
+            "reverses_id IS NULL OR"
+            " num_nonnulls(commission_id, posting_id, adjustment_id) = 0",
+            name="reverses_a_line",
+        ),
+        UniqueConstraint("commission_id", "turn"),
+        UniqueConstraint("posting_id", "turn"),
+        UniqueConstraint("adjustment_id", "turn"),
         CheckConstraint(
             "(kind = 'holdback') = (release_on IS NOT NULL)", name="held_until_a_day"
         ),
         CheckConstraint(
-            "kind NOT IN ('holdback', 'withholding') OR amount_minor < 0",
+            "reverses_id IS NOT NULL OR"
+            " (kind NOT IN ('holdback', 'withholding') OR amount_minor < 0)",
             name="takes_away",
         ),
-        CheckConstraint("kind <> 'release' OR amount_minor > 0", name="gives_back"),
+        CheckConstraint(
+            "reverses_id IS NOT NULL OR (kind <> 'release' OR amount_minor > 0)",
+            name="gives_back",
+        ),
         Index(
             "uq_statement_lines_policy",
             "statement_id",
@@ -341,16 +377,10 @@ class StatementLine(Base):
     position: Mapped[int]
     """1 for the first."""
     kind: Mapped[LineKind]
-    commission_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("commissions.id"), unique=True
-    )
-    posting_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("ledger_postings.id"), unique=True
-    )
+    commission_id: Mapped[UUID | None] = mapped_column(ForeignKey("commissions.id"))
+    posting_id: Mapped[UUID | None] = mapped_column(ForeignKey("ledger_postings.id"))
     """The posting of a payout or a release, on `partner_payable`."""
-    adjustment_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("adjustments.id"), unique=True
-    )
+    adjustment_id: Mapped[UUID | None] = mapped_column(ForeignKey("adjustments.id"))
     """What somebody adjusted by hand."""
     release_on: Mapped[date | None]
     """The day on which what is held back is owed; none on other lines."""
@@ -363,8 +393,66 @@ class StatementLine(Base):
     base_minor: Mapped[int] = mapped_column(BigInteger)
     rate: Mapped[str]
     amount_minor: Mapped[int] = mapped_column(BigInteger)
+    turn: Mapped[int] = mapped_column(default=1)
+    """The turn of its statement: each turn of a month states everything once."""
+    reverses_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("statement_lines.id"), unique=True
+    )
+    """The line that it takes back."""
 
     @property
     def commission_public_id(self) -> str:
         """The id of the commission that people see; empty where there is none."""
         return public_id("com", self.commission_id) if self.commission_id else ""
+
+
+class PeriodReopening(Base):
+    """That a closed month was opened again, or that somebody wanted it to be."""
+
+    __tablename__ = "period_reopenings"
+    __table_args__ = (
+        CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint(
+            "(confirmed_at IS NULL) = (confirmed_by_id IS NULL)",
+            name="confirmed_by_somebody",
+        ),
+        CheckConstraint(
+            "(dropped_at IS NULL) = (dropped_by_id IS NULL)",
+            name="dropped_by_somebody",
+        ),
+        CheckConstraint("confirmed_at IS NULL OR dropped_at IS NULL", name="one_end"),
+        CheckConstraint(
+            "NOT four_eyes OR confirmed_by_id <> asked_by_id", name="two_people"
+        ),
+        Index(
+            ONE_REOPENING,
+            "period_id",
+            "turn",
+            unique=True,
+            postgresql_where=text("dropped_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    period_id: Mapped[UUID] = mapped_column(ForeignKey("periods.id"))
+    turn: Mapped[int]
+    """The turn of the month that it ends."""
+    reason: Mapped[str]
+    four_eyes: Mapped[bool]
+    """Whether a second person had to confirm it."""
+    asked_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime]
+    confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]
+    """When the month was opened; none while a second person has to confirm it."""
+    dropped_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    dropped_at: Mapped[datetime | None]
+    """When somebody took it back instead."""
+    closed_at: Mapped[datetime]
+    """When the month had been closed."""
+    closed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+
+    asked_by: Mapped[User] = relationship(lazy="raise", foreign_keys=[asked_by_id])
+    confirmed_by: Mapped[User | None] = relationship(
+        lazy="raise", foreign_keys=[confirmed_by_id]
+    )

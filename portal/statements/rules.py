@@ -117,6 +117,21 @@ class Totals:
         """The balance carried to the next statement."""
         return self.opening + self.change - self.payouts
 
+    @property
+    def taken_back(self) -> "Totals":
+        """The parts of the statement that takes this one back, to its opening."""
+        return Totals(
+            opening=self.closing,
+            earned=-self.earned,
+            reversals=-self.reversals,
+            adjustments=-self.adjustments,
+            holdback=-self.holdback,
+            releases=-self.releases,
+            withholding=-self.withholding,
+            fees=-self.fees,
+            payouts=-self.payouts,
+        )
+
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(
             opening=self.opening + other.opening,

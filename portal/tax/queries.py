@@ -77,6 +77,18 @@ def accepted(session: Session, partner_id: UUID) -> TaxForm | None:
     )
 
 
+def accepted_of(
+    session: Session, partner_ids: Collection[UUID]
+) -> Mapping[UUID, TaxForm]:
+    """Return the form that counts of each partner that has one; it may be expired."""
+    rows = session.scalars(
+        select(TaxForm).where(
+            TaxForm.partner_id.in_(partner_ids), TaxForm.status == FormStatus.ACCEPTED
+        )
+    )
+    return {form.partner_id: form for form in rows}
+
+
 def waiting(session: Session, partner_id: UUID) -> TaxForm | None:
     """Return the partner's form that staff have to look at, if there is one."""
     return session.scalar(
@@ -177,15 +189,7 @@ def payees(session: Session, partner_ids: Collection[UUID]) -> Mapping[UUID, Pay
 
     A partner without an accepted form counts as a US person if registered in the US.
     """
-    forms = {
-        form.partner_id: form
-        for form in session.scalars(
-            select(TaxForm).where(
-                TaxForm.partner_id.in_(partner_ids),
-                TaxForm.status == FormStatus.ACCEPTED,
-            )
-        )
-    }
+    forms = accepted_of(session, partner_ids)
     partners = session.scalars(select(Partner).where(Partner.id.in_(partner_ids)))
     return {partner.id: _payee(partner, forms.get(partner.id)) for partner in partners}
 

@@ -8,6 +8,7 @@ from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
+from portal.tax.calculation import NecOutcome
 from portal.tax.numbers import TinKind
 from portal.tax.rules import (
     EntityClass,
@@ -84,6 +85,15 @@ REVIEW_REASONS: Mapping[ReviewReason, LazyString] = MappingProxyType(
         ReviewReason.SPECIAL_ENTITY: _(
             "This kind of company needs its own part of the official form."
         ),
+    }
+)
+NEC_OUTCOMES: Mapping[NecOutcome, LazyString] = MappingProxyType(
+    {
+        NecOutcome.REPORTED: _("Reported"),
+        NecOutcome.BELOW_THRESHOLD: _("Below the threshold"),
+        NecOutcome.FOREIGN: _("Not a US person"),
+        NecOutcome.CORPORATION: _("A corporation"),
+        NecOutcome.PAID_BY_PROCESSOR: _("The payment processor reports it"),
     }
 )
 _R = WithholdingReason

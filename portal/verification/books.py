@@ -8,7 +8,7 @@ from portal.kit.ids import public_id
 from portal.ledger import sealing
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.statements.models import Statement, StatementLine
-from portal.statements.queries import PAYOUT_KEYS, RELEASE_KEYS
+from portal.statements.queries import PAYOUT_KEYS, RELEASE_KEYS, lines_stand
 from portal.verification.findings import Found, Scope
 
 
@@ -92,11 +92,11 @@ def balances_follow(session: Session, _scope: Scope) -> Found:
             Statement.closing_minor,
         )
         .ext(distinct_on(Statement.enrollment_id))
-        .order_by(Statement.enrollment_id, Statement.period_label.desc())
+        .order_by(Statement.enrollment_id, Statement.count.desc())
         .subquery()
     )
     shown = select(StatementLine.posting_id).where(
-        StatementLine.posting_id.is_not(None)
+        StatementLine.posting_id.is_not(None), lines_stand()
     )
     unshown = case(
         (

@@ -5,7 +5,7 @@ from itertools import groupby, pairwise
 from types import MappingProxyType
 from typing import Protocol
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.commissions.models import Commission
@@ -13,7 +13,7 @@ from portal.kit.ids import public_id
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.statements.documents.data import sha256_of, statement_data
 from portal.statements.models import Statement, StatementCounter, StatementLine
-from portal.statements.queries import RELEASE_KEYS
+from portal.statements.queries import RELEASE_KEYS, lines_stand
 from portal.statements.rules import LineKind, number_of, totals_of
 from portal.verification.findings import Found, Scope
 
@@ -66,7 +66,7 @@ def _with_lines(session: Session, scope: Scope) -> Iterable[Statement]:
         select(Statement)
         .where(scope.covers(Statement.issued_at))
         .options(selectinload(Statement.lines))
-        .order_by(Statement.enrollment_id, Statement.period_label)
+        .order_by(Statement.enrollment_id, Statement.count)
         .execution_options(yield_per=_AT_ONCE, populate_existing=True)
     )
 
@@ -107,7 +107,7 @@ def connect(session: Session, scope: Scope) -> Found:
             Statement.closing_minor,
         )
         .where(Statement.enrollment_id.in_(touched))
-        .order_by(Statement.enrollment_id, Statement.period_label)
+        .order_by(Statement.enrollment_id, Statement.count)
     ).all()
     for _key, group in groupby(rows, key=lambda row: row.enrollment_id):
         statements = list(group)
@@ -129,7 +129,7 @@ def are_booked(session: Session, scope: Scope) -> Found:
     statements = session.scalars(
         select(Statement)
         .where(scope.covers(Statement.issued_at))
-        .order_by(Statement.enrollment_id, Statement.period_label)
+        .order_by(Statement.enrollment_id, Statement.count)
         .execution_options(yield_per=_AT_ONCE, populate_existing=True)
     )
     for statement in statements:
@@ -211,7 +211,10 @@ def lines_match_commissions(session: Session, scope: Scope) -> Found:
             StatementLine.amount_minor,
             *differs.values(),
         )
-        .outerjoin(StatementLine, StatementLine.commission_id == Commission.id)
+        .outerjoin(
+            StatementLine,
+            and_(StatementLine.commission_id == Commission.id, lines_stand()),
+        )
         .where(
             scope.covers(Commission.frozen_at),
             or_(is_frozen != StatementLine.id.is_not(None), *differs.values()),

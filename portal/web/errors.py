@@ -16,6 +16,8 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateError
+from psycopg import OperationalError as DriverError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from portal.kit.errors import (
@@ -42,6 +44,8 @@ STATUS_OF: dict[type[DomainError], HTTPStatus] = {
 }
 PAGES = frozenset({400, 403, 404, 405, 409, 410, 413, 422, 429, 500, 503})
 """Statuses with a page of their own; others show the page of 400 or 500."""
+
+_RETRY_SECONDS = "30"
 
 _PLAIN = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Something went wrong</title></head>
@@ -135,6 +139,20 @@ def form_expired(error: CSRFError) -> Response:
     return answer(400, code="form_expired", message=message)
 
 
+def database_away(error: OperationalError | DriverError) -> Response:
+    """Answer while the database restarts, is full or takes too long.
+
+    The transaction is rolled back, so that nothing is half written.
+    """
+    log.error("errors.database_away request=%s", request_id(), exc_info=error)
+    return answer(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code="database_away",
+        message=_("The portal is closed for a moment. Nothing was saved; try again."),
+        headers={"Retry-After": _RETRY_SECONDS},
+    )
+
+
 def http_error(error: HTTPException) -> Response:
     """Answer what Flask and Werkzeug refuse.
 
@@ -157,6 +175,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(DomainError, refused)
     app.register_error_handler(CSRFError, form_expired)
     app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(OperationalError, database_away)
+    app.register_error_handler(DriverError, database_away)  # of a COPY
 
     @app.after_request
     def number(response: Response) -> Response:

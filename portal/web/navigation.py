@@ -140,6 +140,13 @@ _WORKSPACE = (
                 "g s",
             ),
             NavItem(
+                _("Questions"),
+                "threads.index",
+                "inbox",
+                "workspace:statements:read",
+                "g q",
+            ),
+            NavItem(
                 _("Payouts"),
                 "payouts.index",
                 "coins",
@@ -244,6 +251,13 @@ _STAFF = (
                 "document",
                 "staff:periods:read",
                 "g s",
+            ),
+            NavItem(
+                _("Questions"),
+                "threads_admin.index",
+                "inbox",
+                "staff:threads:read",
+                "g k",
             ),
             NavItem(
                 _("Adjustments"),

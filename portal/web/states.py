@@ -11,6 +11,7 @@ STATES: Mapping[str, tuple[str, LazyString]] = MappingProxyType(
     {
         "active": ("ok", _("Active")),
         "accepted": ("ok", _("Accepted")),
+        "answered": ("info", _("Answered")),
         "approved": ("ok", _("Approved")),
         "canceled": ("neutral", _("Canceled")),
         "cleared": ("ok", _("Cleared")),
@@ -54,7 +55,9 @@ STATES: Mapping[str, tuple[str, LazyString]] = MappingProxyType(
         "refunded": ("bad", _("Refunded")),
         "rejected": ("bad", _("Rejected")),
         "replaced": ("neutral", _("Replaced")),
+        "resolved": ("ok", _("Resolved")),
         "returned": ("bad", _("Returned")),
+        "reversal": ("neutral", _("Takes another back")),
         "reversed": ("bad", _("Reversed")),
         "revoked": ("bad", _("Revoked")),
         "sent": ("ok", _("Sent")),

@@ -69,6 +69,9 @@ FORMS: dict[str, Callable[[World], Form]] = {
         "from_on": "2026-01-01",
     },
     "tax.sign": lambda _: COMPANY | PERSON | AMERICAN,
+    "threads.ask": lambda _: {"text": "Why is it so little?"},
+    "threads.reply": lambda _: {"text": "And the refund?"},
+    "threads.resolve": lambda _: {},
     "tracking.create_link": lambda world: {
         "enrollment": str(world.story.enrollment.id),
         "name": "Summer",

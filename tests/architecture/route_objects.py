@@ -56,6 +56,7 @@ from tests.factories.tax import signed as signed_form
 from tests.payouts.paying import an_account
 from tests.sales import stripe_objects
 from tests.statements.books import a_month, a_period, close
+from tests.threads.asking import a_question
 
 FOREIGN: frozenset[str] = frozenset()
 """Views of libraries, which wear no guard of ours."""
@@ -149,6 +150,11 @@ def _customer(world: World) -> object:
 
 def _statement(world: World) -> object:
     return world.statement.id
+
+
+def _thread(world: World) -> object:
+    """A question about the statement's line that waits for finance."""
+    return a_question(world.session, world.statement, world.people[HOLDER]).id
 
 
 def _fee(world: World) -> object:
@@ -468,6 +474,7 @@ MAKERS: dict[str, Maker] = {
     "programs_admin:number": _number,
     "programs_admin:slug": _slug,
     "trial_admin:slug": _slug,
+    "reopening:period_id": _period,
     "static:filename": _file,
     "statements:statement_id": _statement,
     "statements_admin:enrollment_id": _enrollment,
@@ -476,6 +483,10 @@ MAKERS: dict[str, Maker] = {
     "statements_public:sha256": _sha256,
     "tax:form_id": _tax_form,
     "tax_admin:form_id": _tax_form,
+    "threads:commission_id": _commission,
+    "threads:statement_id": _statement,
+    "threads:thread_id": _thread,
+    "threads_admin:thread_id": _thread,
     "tiers_admin:enrollment_id": _enrollment,
     "tiers_admin:partner_id": _partner,
     "tracking:code": _code,
@@ -488,6 +499,7 @@ SAMPLES: Mapping[str, object] = {
     "gate_key": "agreement",
     "position": 1,
     "step_key": "company",
+    "year": 2026,
 }
 """Parts of an object that another argument names."""
 

@@ -19,7 +19,9 @@ from portal.kit.postgres import EmbeddedPostgres
 from portal.partners.models import Partner
 from portal.programs.models import Program
 from portal.sales.models import Customer
+from portal.statements import queries as statements
 from portal.statements.models import Period, Statement
+from portal.threads.models import Thread
 from portal.tracking.models import ReferralLink
 from tests.browser.conftest import OpenContext, browser_of_ones_own
 from tests.browser.watching import Watch
@@ -31,6 +33,7 @@ from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 from tests.journeys import steps
 from tests.journeys.conftest import START
 from tests.journeys.world import World, opened
+from tests.threads.asking import a_question
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +60,8 @@ PAGES = {
         "/app/certifications/certificates/{own_certificate}", "/app/tier",
         "/app/programs",
         "/app/programs/{enrollment}/agreement", "/app/team", "/account/security",
-        "/app/steps",
+        "/app/steps", "/app/questions", "/app/questions/{thread}",
+        "/app/statements/{statement}/question",
     ],
     "staff": [
         "/admin", "/admin/applications", "/admin/applications/{application}",
@@ -78,6 +82,9 @@ PAGES = {
         "/admin/mail", "/admin/users", "/admin/audit", "/admin/requirements",
         "/admin/enrollments/{enrollment}/gates", "/admin/invitations",
         "/admin/invitations/new", "/admin/invitations/import",
+        "/admin/questions", "/admin/questions/{thread}",
+        "/admin/periods/{period}/reopen", "/admin/payouts/1099",
+        "/admin/payouts/freeze",
     ],
 }  # fmt: skip
 EVERY = [(who, path) for who, paths in PAGES.items() for path in paths]
@@ -173,6 +180,10 @@ def tell(world: World) -> None:
             sent_at=world.now,
             expires_at=world.now + timedelta(days=30),
         )
+        asker = session.scalars(select(User).where(User.email == OWNER)).one()
+        statement = session.scalars(select(Statement)).one()
+        whole = statements.get(session, statement.id).statement
+        a_question(session, whole, asker, now=world.now)
         session.commit()
 
 
@@ -201,6 +212,7 @@ def names(world: World) -> dict[str, str]:
             "statement": statement.public_id,
             "partner": public_id("prt", statement.partner_id),
             "link": first(ReferralLink),
+            "thread": first(Thread),
             "customer": session.scalars(select(Customer).where(Customer.email == BUYER))
             .one()
             .public_id,

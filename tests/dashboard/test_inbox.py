@@ -238,4 +238,4 @@ def test_the_number_of_queries_does_not_grow(
     with count_queries() as statements:
         page(client, "/admin")
 
-    assert len(statements) == 13
+    assert len(statements) == 14

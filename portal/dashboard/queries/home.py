@@ -24,6 +24,7 @@ from portal.programs.definition import Blocks
 from portal.programs.models import ProgramVersion
 from portal.sales.models import Sale
 from portal.statements.models import Statement
+from portal.statements.queries import statements_stand
 from portal.tracking.models import ReferralLink
 
 STOPPED = (EnrollmentStatus.SUSPENDED, EnrollmentStatus.TERMINATED)
@@ -266,9 +267,9 @@ def _latest_statements(session: Session, partner_id: UUID) -> Sequence[Statement
     """Return the latest statement of each of the partner's programs."""
     return session.scalars(
         select(Statement)
-        .where(Statement.partner_id == partner_id)
+        .where(Statement.partner_id == partner_id, statements_stand())
         .ext(distinct_on(Statement.enrollment_id))
-        .order_by(Statement.enrollment_id, Statement.period_label.desc())
+        .order_by(Statement.enrollment_id, Statement.count.desc())
     ).all()
 
 

@@ -14,6 +14,7 @@ from portal.payouts.queries.batches import (
     batch,
     batch_by_form,
     batches,
+    batches_under_way,
     committed_minor,
     lock_enrollments,
     owners_of_ids,
@@ -21,8 +22,14 @@ from portal.payouts.queries.batches import (
     view_of,
 )
 from portal.payouts.queries.due import Candidate, Collected, balances, collect
-from portal.payouts.queries.freezing import freeze
+from portal.payouts.queries.freezing import former_freezes, freeze
 from portal.payouts.queries.partner import PaidOut, of_partner
+from portal.payouts.queries.reported import (
+    YearOf,
+    paid_in_other_currencies,
+    paid_in_year,
+    years_paid,
+)
 
 __all__ = [
     "BatchView",
@@ -31,21 +38,27 @@ __all__ = [
     "NoSuchBatch",
     "NoSuchRow",
     "PaidOut",
+    "YearOf",
     "accounts",
     "balances",
     "batch",
     "batch_by_form",
     "batches",
+    "batches_under_way",
     "collect",
     "committed_minor",
     "current_account",
     "current_accounts",
     "every_secret",
+    "former_freezes",
     "freeze",
     "joined_with_account",
     "lock_enrollments",
     "of_partner",
     "owners_of_ids",
+    "paid_in_other_currencies",
+    "paid_in_year",
     "row",
     "view_of",
+    "years_paid",
 ]

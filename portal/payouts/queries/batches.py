@@ -17,6 +17,7 @@ from portal.payouts.models import (
     PayoutBatch,
     RowStatus,
 )
+from portal.payouts.rules import batch_name
 from portal.web.pagination import Page, PageRequest
 
 
@@ -163,6 +164,18 @@ def committed_minor(
         )
     )
     return int(total or 0)
+
+
+def batches_under_way(session: Session, program_id: UUID) -> list[str]:
+    """Return the batches that are not sent yet and pay partners of a program."""
+    numbers = session.scalars(
+        select(PayoutBatch.number)
+        .join(BatchRow, BatchRow.batch_id == PayoutBatch.id)
+        .where(BatchRow.program_id == program_id, BatchRow.status.in_(COMMITTED))
+        .distinct()
+        .order_by(PayoutBatch.number)
+    )
+    return [batch_name(number) for number in numbers]
 
 
 def owners_of_ids(session: Session, end_to_end_ids: Collection[str]) -> dict[str, int]:

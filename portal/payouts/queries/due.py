@@ -30,6 +30,7 @@ from portal.payouts.rules import (
 from portal.programs import queries as programs
 from portal.programs.definition import Blocks
 from portal.statements.models import Statement
+from portal.statements.queries import statements_stand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +290,9 @@ def _statements(
             Statement.untaxed_minor,
             Statement.pays_on,
         )
-        .where(Statement.enrollment_id.in_([one.id for one in found]))
+        .where(
+            Statement.enrollment_id.in_([one.id for one in found]), statements_stand()
+        )
         .order_by(Statement.enrollment_id, Statement.period_label)
     )
     sums: dict[UUID, list[StatementSum]] = defaultdict(list)

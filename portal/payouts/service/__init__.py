@@ -32,6 +32,19 @@ from portal.payouts.service.recording import (
     payable,
     record,
 )
+from portal.payouts.service.reopening import (
+    InBatch,
+    ask_to_reopen,
+    confirm_reopening,
+    require_no_batch,
+)
+from portal.payouts.service.reporting import (
+    NecReport,
+    NecRow,
+    Recipient,
+    nec_report,
+    recipients,
+)
 from portal.payouts.service.results import Imported, ResultsRefused, import_results
 from portal.payouts.service.sending import (
     RowsChanged,
@@ -45,13 +58,17 @@ from portal.payouts.service.sending import (
 __all__ = [
     "AlreadyRecorded",
     "Imported",
+    "InBatch",
     "MoreThanOwed",
+    "NecReport",
+    "NecRow",
     "NotFrozen",
     "NotSetUp",
     "NotYetPaid",
     "NothingDue",
     "PayoutsFrozen",
     "PreviewOutdated",
+    "Recipient",
     "ResultsRefused",
     "RowsChanged",
     "SameAccount",
@@ -59,9 +76,11 @@ __all__ = [
     "WrongDay",
     "WrongNumber",
     "approve",
+    "ask_to_reopen",
     "cancel",
     "change_account",
     "checked_details",
+    "confirm_reopening",
     "details_of",
     "file_of",
     "follow_gates",
@@ -71,9 +90,12 @@ __all__ = [
     "make_batch",
     "mark_sent",
     "missing_setup",
+    "nec_report",
     "payable",
+    "recipients",
     "record",
     "reencrypt",
+    "require_no_batch",
     "require_not_frozen",
     "thaw",
 ]

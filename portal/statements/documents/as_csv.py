@@ -6,6 +6,7 @@ amounts of all rows but the last add up to the last.
 
 from portal.kit.money import Money
 from portal.statements.documents.data import day_of
+from portal.statements.documents.summary import correction_sentence
 from portal.statements.models import Statement
 from portal.web.csv_safe import BYTE_ORDER_MARK, Cell, csv_text
 
@@ -26,6 +27,7 @@ FIELDS = (
     "partner",
     "program",
     "pays_on",
+    "correction",
     "sha256",
 )
 
@@ -95,5 +97,6 @@ def _row(
         statement.partner_name,
         statement.program_name,
         statement.pays_on,
+        correction_sentence(statement),
         statement.sha256,
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.statements.documents.data import day_of
 from portal.statements.documents.summary import (
+    correction_sentence,
     money_text,
     payment_sentence,
     summary_rows,
@@ -41,6 +42,7 @@ def page_data(statement: Statement, verify_url: str) -> dict[str, Any]:
         "currency": statement.currency,
         "closing": money_text(statement.closing),
         "payment": payment_sentence(statement),
+        "correction": correction_sentence(statement),
         "summary": [
             {"label": row.label, "amount": money_text(row.amount)}
             for row in summary_rows(statement)

@@ -16,7 +16,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from portal.kit.currencies import currency_exponent
 from portal.kit.money import Money
-from portal.statements.documents.summary import payment_sentence, summary_rows
+from portal.statements.documents.summary import (
+    correction_sentence,
+    payment_sentence,
+    summary_rows,
+)
 from portal.statements.models import Statement
 from portal.web.formats import money_plain
 
@@ -68,6 +72,7 @@ def _fill_summary(sheet: Worksheet, statement: Statement, verify_url: str) -> No
         ("Currency", statement.currency),
         *((row.label, row.amount) for row in summary_rows(statement)),
         ("Payment", payment_sentence(statement)),
+        ("Correction", correction_sentence(statement)),
         ("SHA-256", statement.sha256),
         ("Check at", verify_url),
     ]

@@ -113,6 +113,16 @@ def statement_data(
             "pays_on": statement.pays_on.isoformat() if statement.pays_on else "",
         },
         "lines": [_line_data(statement, position, line) for position, line in lines],
+        **_correction(statement),
+    }
+
+
+def _correction(statement: Statement) -> dict[str, str]:
+    """Return what it reverses or replaces; nothing where its month was closed once."""
+    if not statement.refers_to:
+        return {}
+    return {
+        "reverses" if statement.reverses_id else "replaces": statement.refers_to,
     }
 
 

@@ -66,3 +66,12 @@ def payment_sentence(statement: Statement) -> str:
         statement.payment,
         f"Payment waits until this is done: {statement.payment_gate}.",
     )
+
+
+def correction_sentence(statement: Statement) -> str:
+    """Say which statement it takes back or replaces; empty where it does neither."""
+    if not statement.refers_to:
+        return ""
+    if statement.reverses_id:
+        return f"It takes back statement {statement.refers_to}."
+    return f"It replaces statement {statement.refers_to}."

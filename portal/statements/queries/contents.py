@@ -10,6 +10,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Uuid,
+    and_,
     any_,
     case,
     func,
@@ -25,6 +26,7 @@ from portal.commissions.models import Commission, CommissionKind
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.sales.models import Customer, Refund, Sale
 from portal.statements.models import Period, StatementLine
+from portal.statements.queries.standing import lines_stand
 from portal.statements.rules import LineKind
 
 PAYOUT_KEYS = "payout:%"
@@ -175,7 +177,10 @@ def adjustments_waiting(
     """
     query = (
         select(Adjustment)
-        .outerjoin(StatementLine, StatementLine.adjustment_id == Adjustment.id)
+        .outerjoin(
+            StatementLine,
+            and_(StatementLine.adjustment_id == Adjustment.id, lines_stand()),
+        )
         .where(
             Adjustment.enrollment_id.in_(enrollment_ids),
             Adjustment.status == AdjustmentStatus.APPROVED,
@@ -221,7 +226,9 @@ def _moved(
     rows = session.execute(
         select(Posting, JournalEntry, StatementLine.statement_id)
         .join(JournalEntry, JournalEntry.id == Posting.entry_id)
-        .outerjoin(StatementLine, StatementLine.posting_id == Posting.id)
+        .outerjoin(
+            StatementLine, and_(StatementLine.posting_id == Posting.id, lines_stand())
+        )
         .where(
             Posting.account == LedgerAccount.PARTNER_PAYABLE,
             Posting.partner_id.in_(partner_ids),

@@ -14,6 +14,7 @@ from portal.ledger.models import JournalEntry, LedgerAccount, Posting
 from portal.statements.models import Statement, StatementLine
 from portal.statements.policy import Carried
 from portal.statements.queries.contents import PAYOUT_KEYS
+from portal.statements.queries.standing import lines_stand, statements_stand
 from portal.web.pagination import Page, PageRequest
 
 
@@ -29,10 +30,16 @@ class StatementView:
 
     statement: Statement
     paid_minor: int
+    reversed_by: str = ""
+    """The number of the statement that takes it back; empty otherwise."""
 
     @property
     def state(self) -> str:
-        """The word for where it stands: final, paid or in part."""
+        """The word for where it stands: final, paid, reversed or a reversal."""
+        if self.reversed_by:
+            return "reversed"
+        if self.statement.reverses_id:
+            return "reversal"
         closing = self.statement.closing_minor
         if closing > 0 and self.paid_minor >= closing:
             return "paid"
@@ -90,7 +97,9 @@ def of_partner(
     query = (
         select(Statement)
         .where(Statement.partner_id == partner_id)
-        .order_by(Statement.period_label.desc(), Statement.number)
+        .order_by(
+            Statement.period_label.desc(), Statement.program_id, Statement.count.desc()
+        )
     )
     if year is not None:
         query = query.where(Statement.period_label.like(f"{year:04d}-%"))
@@ -111,6 +120,7 @@ def latest_of_partner(session: Session, partner_id: UUID) -> StatementView | Non
     found = session.scalar(
         select(Statement)
         .where(Statement.partner_id == partner_id)
+        .where(statements_stand())
         .order_by(Statement.period_label.desc(), Statement.issued_at.desc())
         .limit(1)
     )
@@ -118,10 +128,10 @@ def latest_of_partner(session: Session, partner_id: UUID) -> StatementView | Non
 
 
 def of_period(session: Session, period_id: UUID) -> Sequence[Statement]:
-    """Return the statements of a period, by number."""
+    """Return the statements of a period that stand, by number."""
     return session.scalars(
         select(Statement)
-        .where(Statement.period_id == period_id)
+        .where(Statement.period_id == period_id, statements_stand())
         .order_by(Statement.count)
     ).all()
 
@@ -131,7 +141,7 @@ def stating(session: Session, adjustment_id: UUID) -> Statement | None:
     return session.scalar(
         select(Statement)
         .join(StatementLine, StatementLine.statement_id == Statement.id)
-        .where(StatementLine.adjustment_id == adjustment_id)
+        .where(StatementLine.adjustment_id == adjustment_id, lines_stand())
     )
 
 
@@ -191,21 +201,25 @@ def _views(session: Session, statements: Sequence[Statement]) -> list[StatementV
         .group_by(Posting.partner_id, Posting.program_id)
     )
     in_all = {(partner, program): int(total) for partner, program, total in paid}
-    shown = dict(
-        session.execute(
-            select(
-                Statement.id,
-                func.sum(Statement.payouts_minor).over(
-                    partition_by=Statement.enrollment_id,
-                    order_by=Statement.period_label,
-                ),
-            ).where(Statement.partner_id.in_(partners))
-        ).all()
-    )
+    shown: dict[UUID, int] = {}
+    reversals: dict[UUID | None, str] = {}
+    for key, total, reverses, number in session.execute(
+        select(
+            Statement.id,
+            func.sum(Statement.payouts_minor).over(
+                partition_by=Statement.enrollment_id, order_by=Statement.count
+            ),
+            Statement.reverses_id,
+            Statement.number,
+        ).where(Statement.partner_id.in_(partners))
+    ):
+        shown[key] = int(total)
+        reversals[reverses] = number
     return [
         StatementView(
             row,
-            in_all.get((row.partner_id, row.program_id), 0) - int(shown[row.id]),
+            in_all.get((row.partner_id, row.program_id), 0) - shown[row.id],
+            reversals.get(row.id, ""),
         )
         for row in statements
     ]
@@ -225,7 +239,7 @@ def carried(session: Session, enrollment_ids: Sequence[UUID]) -> dict[UUID, Carr
         )
         .where(Statement.enrollment_id.in_(enrollment_ids))
         .ext(distinct_on(Statement.enrollment_id))
-        .order_by(Statement.enrollment_id, Statement.period_label.desc())
+        .order_by(Statement.enrollment_id, Statement.count.desc())
     )
     return {
         key: Carried(opening=closing, advance=advance, untaxed=untaxed)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.kit.errors import NotFound
@@ -18,6 +18,7 @@ from portal.statements.models import (
     PeriodStatus,
     Statement,
 )
+from portal.statements.queries.standing import statements_stand
 from portal.statements.rules import Totals
 
 
@@ -155,7 +156,9 @@ def period_views(
     """Return the periods with the sums of their statements, newest first."""
     query = (
         select(Period, func.count(Statement.id), func.min(Statement.currency), *_sums())
-        .outerjoin(Statement, Statement.period_id == Period.id)
+        .outerjoin(
+            Statement, and_(Statement.period_id == Period.id, statements_stand())
+        )
         .join(Program, Program.id == Period.program_id)
         .options(joinedload(Period.program), joinedload(Period.closed_by))
         .group_by(Period.id, Program.key)
@@ -170,9 +173,22 @@ def period_views(
 
 
 def chunks(session: Session, period_id: UUID) -> Sequence[CloseChunk]:
-    """Return the parts of a close, in order."""
+    """Return the parts of a close, in order; those of a former turn are not."""
     return session.scalars(
         select(CloseChunk)
-        .where(CloseChunk.period_id == period_id)
+        .join(Period, Period.id == CloseChunk.period_id)
+        .where(
+            CloseChunk.period_id == period_id,
+            or_(
+                CloseChunk.done_at.is_(None),
+                CloseChunk.done_at >= Period.close_began_at,
+            ),
+        )
         .order_by(CloseChunk.number)
     ).all()
+
+
+def last_chunk(session: Session, period_id: UUID) -> int:
+    """Return the number of the last part of all closes of a month; 0 without any."""
+    last = select(func.max(CloseChunk.number)).where(CloseChunk.period_id == period_id)
+    return session.scalar(last) or 0

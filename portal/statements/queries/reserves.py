@@ -13,6 +13,7 @@ from portal.kit.money import Money
 from portal.ledger.models import JournalEntry
 from portal.statements.models import Statement, StatementLine
 from portal.statements.queries.contents import RELEASE_KEYS
+from portal.statements.queries.standing import lines_stand
 from portal.statements.rules import LineKind
 
 _ONE_DAY = timedelta(days=1)
@@ -76,6 +77,7 @@ def held(
         )
         .where(
             StatementLine.kind == LineKind.HOLDBACK,
+            lines_stand(),
             JournalEntry.id.is_(None),
             # No zone is a day ahead of UTC; the exact instant is compared below.
             StatementLine.release_on <= before.date() + _ONE_DAY,

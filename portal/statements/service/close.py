@@ -105,7 +105,8 @@ def begin_close(
         members[start : start + chunk_size]
         for start in range(0, len(members), chunk_size)
     ]
-    for number, part in enumerate(parts, 1):
+    # A month that was reopened has the parts of its former close already.
+    for number, part in enumerate(parts, queries.last_chunk(session, period.id) + 1):
         session.add(
             CloseChunk(
                 period_id=period.id,
@@ -154,9 +155,11 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
     # of numbers, and the last one must know that it is the last.
     queries.period(session, period_id, lock=True)
     needed = [draft for draft in drafts if draft.is_needed]
-    first = _take_numbers(session, period, len(needed))
+    first = take_numbers(session, period, len(needed))
+    former = queries.replaced_by(session, period) if period.turn > 1 else {}
     issued = [
-        _issue(draft, count, began_at) for count, draft in enumerate(needed, first)
+        _issue(draft, count, began_at, former.get(draft.enrollment.id, ""))
+        for count, draft in enumerate(needed, first)
     ]
     session.add_all(issued)
     copy_in(
@@ -164,7 +167,7 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
         StatementLine,
         chain.from_iterable(map(_lines, issued, needed)),
     )
-    _book(session, issued, occurred_at=period.ends_at)
+    book(session, issued, occurred_at=period.ends_at)
     chunk.done_at = began_at
     session.flush()  # The count below must see this chunk as done.
     if _chunks_left(session, period_id) == 0:
@@ -175,7 +178,8 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
 def finish_close(session: Session, period_id: UUID, *, now: datetime) -> None:
     """Call the month closed and tell the partners, once every chunk is done."""
     period = queries.period(session, period_id, lock=True)
-    if period.status is PeriodStatus.CLOSED or _chunks_left(session, period_id):
+    # A job that comes late finds it closed, or by then even open again.
+    if period.status is not PeriodStatus.CLOSING or _chunks_left(session, period_id):
         return
     period.move_to(PeriodStatus.CLOSED)
     period.closed_at = now
@@ -269,7 +273,7 @@ def _drafts_of(
     ]
 
 
-def _take_numbers(session: Session, period: Period, how_many: int) -> int:
+def take_numbers(session: Session, period: Period, how_many: int) -> int:
     """Take the next numbers of the program; return the first.
 
     The counter's row stays locked until the transaction ends: if it is rolled back,
@@ -291,7 +295,7 @@ def _take_numbers(session: Session, period: Period, how_many: int) -> int:
     return first
 
 
-def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
+def _issue(draft: Draft, count: int, issued_at: datetime, replaces: str) -> Statement:
     """Return one statement; its lines follow, see `_lines`."""
     totals, period, enrollment = draft.totals, draft.period, draft.enrollment
     statement = Statement(
@@ -318,7 +322,9 @@ def _issue(draft: Draft, count: int, issued_at: datetime) -> Statement:
         payment_gate=draft.plan.gate,
         pays_on=draft.plan.pays_on,
         issued_at=issued_at,
-        **_amounts(totals),
+        turn=period.turn,
+        refers_to=replaces,
+        **amounts(totals),
     )
     data = statement_data(statement, enumerate(draft.lines, 1))
     statement.sha256 = sha256_of(data)
@@ -332,11 +338,13 @@ def _lines(statement: Statement, draft: Draft) -> Iterator[dict[str, Any]]:
             "id": new_id(),
             "statement_id": statement.id,
             "position": position,
+            "turn": statement.turn,
             **{name: getattr(line, name) for name in _STATED},
         }
 
 
-def _amounts(totals: Totals) -> dict[str, int]:
+def amounts(totals: Totals) -> dict[str, int]:
+    """Return the parts of a statement by the columns that hold them."""
     return {
         "opening_minor": totals.opening,
         "earned_minor": totals.earned,
@@ -351,7 +359,7 @@ def _amounts(totals: Totals) -> dict[str, int]:
     }
 
 
-def _book(
+def book(
     session: Session, statements: Sequence[Statement], *, occurred_at: datetime
 ) -> None:
     """Owe the partners what statements add; payouts are in the books already."""
