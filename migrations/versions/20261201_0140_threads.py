@@ -6,7 +6,7 @@ from alembic import op
 from migrations.roles import append_only, grant
 
 revision = "0140"
-down_revision = "0040"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
