@@ -3,13 +3,15 @@
 from portal.statements.queries.contents import (
     PAYOUT_KEYS,
     RELEASE_KEYS,
+    Buyer,
     PaymentMade,
+    Sources,
     adjustments_waiting,
     movements_waiting,
     payouts_made,
     projected,
+    sources_of,
     unfrozen,
-    with_sources,
 )
 from portal.statements.queries.issued import (
     NoSuchStatement,
@@ -44,12 +46,14 @@ from portal.statements.queries.running import SoFar, so_far
 __all__ = [
     "PAYOUT_KEYS",
     "RELEASE_KEYS",
+    "Buyer",
     "Held",
     "NoSuchPeriod",
     "NoSuchStatement",
     "PaymentMade",
     "PeriodView",
     "SoFar",
+    "Sources",
     "StatementView",
     "adjustments_waiting",
     "by_sha256",
@@ -73,9 +77,9 @@ __all__ = [
     "periods_of",
     "projected",
     "so_far",
+    "sources_of",
     "stating",
     "unclosed_before",
     "unfrozen",
-    "with_sources",
     "years_of_partner",
 ]
