@@ -5,7 +5,7 @@ from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, tuple_
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.attribution.models import Attribution
 from portal.attribution.splitting import CreditShare
@@ -58,7 +58,8 @@ def of_enrollments(session: Session, keys: Sequence[UUID]) -> Sequence[Attributi
     return session.scalars(
         select(Attribution)
         .where(Attribution.enrollment_id.in_(keys))
-        .options(joinedload(Attribution.version))
+        # One version has many decisions and a long text, so it is not sent with each.
+        .options(selectinload(Attribution.version))
         .order_by(Attribution.id)
     ).all()
 

@@ -1,6 +1,6 @@
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -121,8 +121,7 @@ class Commission(Base):
     @property
     def settles(self) -> str:
         """The key of the line that this line is, or that it adjusts."""
-        event, rule, *_ = self.key.split("/")
-        return f"{event}/{rule}"
+        return settled_by(self.key)
 
     def state_at(self, now: datetime) -> CommissionState:
         """Return where the line stands at `now`."""
@@ -133,3 +132,39 @@ class Commission(Base):
         if self.clears_at > now:
             return CommissionState.ON_HOLD
         return CommissionState.CLEARED
+
+
+class LineRow(NamedTuple):
+    """A line as plain values, the columns of `Commission`, for work on many of them."""
+
+    id: UUID
+    key: str
+    enrollment_id: UUID
+    partner_id: UUID
+    program_id: UUID
+    version_id: UUID
+    customer_id: UUID
+    sale_id: UUID
+    refund_id: UUID | None
+    kind: CommissionKind
+    rule_key: str
+    base_minor: int
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+    clears_at: datetime | None
+    trace: dict[str, Any]
+    frozen_at: datetime | None = None
+    period_label: str | None = None
+    thawed_at: datetime | None = None
+
+    @property
+    def settles(self) -> str:
+        """The key of the line that this line is, or that it adjusts."""
+        return settled_by(self.key)
+
+
+def settled_by(key: str) -> str:
+    """Return the key of the line that the line of this key is, or that it adjusts."""
+    event, rule, *_ = key.split("/")
+    return f"{event}/{rule}"

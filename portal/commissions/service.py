@@ -1,11 +1,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import ARRAY, Uuid, any_, delete, literal, update
 from sqlalchemy.orm import Session
 
 from portal import jobs
@@ -13,13 +13,13 @@ from portal.attribution import queries as attribution_queries
 from portal.attribution import service as attribution
 from portal.audit import service as audit
 from portal.commissions import queries
-from portal.commissions.calculation import RatedLine, Terms, rate_in_order
-from portal.commissions.models import Commission, CommissionKind
+from portal.commissions.calculation import Terms, rate_in_order
+from portal.commissions.models import Commission, LineRow
+from portal.commissions.settling import Changes, Owner, Recomputed, Settlement
 from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import History
-from portal.kit.db import copy_in
-from portal.kit.ids import new_id
+from portal.kit.copying import copy_in
 from portal.programs import queries as programs
 from portal.programs.definition import ProgramDefinition
 from portal.programs.models import ProgramVersion
@@ -31,22 +31,6 @@ from portal.tiers.facts import CustomerFact, Event, TierInputs
 from portal.tiers.models import TierChange
 
 TASK = "commissions.recompute"
-_NOTHING = {"base_minor": 0, "amount_minor": 0}
-
-
-@dataclass(slots=True)
-class Recomputed:
-    """What a recompute changed; all zero when everything was right already."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    adjusted: int = 0
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing had to change."""
-        return self == Recomputed()
 
 
 def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomputed:
@@ -74,14 +58,101 @@ def recompute_all(
     they sold is in memory meanwhile, so a caller with many passes a few at a time.
     """
     members = enrollments.locked(session, enrollment_ids)
-    facts = _Facts.read(session, members)
-    added: list[dict[str, Any]] = []
-    results = {
-        member.id: _recompute(session, member, facts, now, added) for member in members
-    }
-    copy_in(session, Commission, added)
-    session.flush()  # The next recompute or close in this transaction reads the lines.
+    changes = Changes()
+    results = _rate(session, members, changes, now)
+    _write(session, changes, now)
     return results
+
+
+def settle(
+    session: Session,
+    members: Sequence[Enrollment],
+    *,
+    until: datetime,
+    period_label: str,
+    now: datetime,
+) -> dict[UUID, list[LineRow]]:
+    """Work lines out anew and freeze those that clear before `until` for statements.
+
+    What is new is written as frozen at once.
+
+    Args:
+        session: The session that holds the open transaction.
+        members: Whose lines; the caller holds their rows, so that no recompute runs
+            meanwhile.
+        until: The end of the period.
+        period_label: The period, `YYYY-MM`.
+        now: When they are frozen.
+
+    Returns:
+        What is frozen now, by enrollment, in the order of the statements. None of it
+        can change any more.
+    """
+    changes = Changes()
+    _rate(session, members, changes, now)
+
+    def clears(row: LineRow) -> bool:
+        return row.clears_at is not None and row.clears_at < until
+
+    def frozen(row: LineRow) -> LineRow:
+        return row._replace(frozen_at=now, period_label=period_label)
+
+    open_before = [*filter(clears, changes.same), *filter(clears, changes.changed)]
+    changes.added = [frozen(row) if clears(row) else row for row in changes.added]
+    _write(session, changes, now)
+    if open_before:
+        session.execute(
+            update(Commission)
+            .where(
+                Commission.enrollment_id.in_([member.id for member in members]),
+                Commission.frozen_at.is_(None),
+                Commission.clears_at < until,
+            )
+            .values(frozen_at=now, period_label=period_label)
+            .execution_options(synchronize_session=False)
+        )
+    stated: dict[UUID, list[LineRow]] = {member.id: [] for member in members}
+    for row in [*map(frozen, open_before), *changes.added]:
+        if row.frozen_at is not None:
+            stated[row.enrollment_id].append(row)
+    for rows in stated.values():
+        rows.sort(key=attrgetter("occurred_at", "id"))
+    return stated
+
+
+def _rate(
+    session: Session, members: Sequence[Enrollment], changes: Changes, now: datetime
+) -> dict[UUID, Recomputed]:
+    facts = _Facts.read(session, members)
+    return {
+        member.id: _recompute(session, member, facts, now, changes)
+        for member in members
+    }
+
+
+def _write(session: Session, changes: Changes, now: datetime) -> None:
+    """Write what lines need. A line that goes makes room for one that comes."""
+    if changes.removed:
+        session.execute(
+            delete(Commission)
+            .where(Commission.id == any_(literal(changes.removed, ARRAY(Uuid))))
+            .execution_options(synchronize_session=False)
+        )
+    if changes.changed:
+        session.execute(update(Commission), [row._asdict() for row in changes.changed])
+    copy_in(session, Commission, LineRow._fields, changes.added)
+    for row in changes.corrections:
+        audit.record(
+            session,
+            "commission.adjusted",
+            row.id,
+            actor=None,
+            at=now,
+            line=row.settles,
+            amount_minor=row.amount_minor,
+            currency=row.currency,
+        )
+    session.flush()  # The next recompute or close in this transaction reads it all.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +165,7 @@ class _Facts:
     inputs: Mapping[UUID, TierInputs]
     histories: Mapping[UUID, History]
     customers: Mapping[UUID, Mapping[UUID, CustomerFact]]
-    lines: Mapping[UUID, Sequence[Commission]]
+    lines: Mapping[UUID, Sequence[LineRow]]
     tiers: Mapping[UUID, Sequence[TierChange]]
 
     @classmethod
@@ -128,7 +199,7 @@ def _recompute(
     enrollment: Enrollment,
     facts: _Facts,
     now: datetime,
-    added: list[dict[str, Any]],
+    changes: Changes,
 ) -> Recomputed:
     key = enrollment.id
     events, inputs = facts.events[key], facts.inputs[key]
@@ -143,16 +214,19 @@ def _recompute(
         tier_inputs=inputs,
         as_of=now,
     )
-    kept: dict[str, list[Commission]] = defaultdict(list)
+    kept: dict[str, list[LineRow]] = defaultdict(list)
     for row in facts.lines[key]:
         kept[row.settles].append(row)
-    settlement = _Settlement(
-        session,
-        enrollment,
-        {version.number: version.id for version in versions},
+    settlement = Settlement(
+        Owner(
+            enrollment_id=key,
+            partner_id=enrollment.partner_id,
+            program_id=enrollment.program_id,
+            versions={version.number: version.id for version in versions},
+        ),
         {line.sale_id for line in lines},
         now,
-        added,
+        changes,
     )
     for line in lines:
         settlement.settle(line, kept.pop(line.key, []))
@@ -203,41 +277,6 @@ def customer_changed(
     return affected
 
 
-def freeze(
-    session: Session,
-    enrollment_ids: Sequence[UUID],
-    *,
-    until: datetime,
-    period_label: str,
-    now: datetime,
-) -> list[Commission]:
-    """Freeze the lines that cleared before `until` for statements.
-
-    Args:
-        session: The session that holds the open transaction.
-        enrollment_ids: Whose lines; locked here, so that no recompute runs meanwhile.
-        until: The end of the period.
-        period_label: The period, `YYYY-MM`.
-        now: When they are frozen.
-
-    Returns:
-        The lines, in the order of the statements. None of them can change any more.
-    """
-    enrollments.locked(session, enrollment_ids)
-    rows = session.scalars(
-        update(Commission)
-        .where(
-            Commission.enrollment_id.in_(enrollment_ids),
-            Commission.frozen_at.is_(None),
-            Commission.clears_at < until,
-        )
-        .values(frozen_at=now, period_label=period_label)
-        .returning(Commission)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    ).all()
-    return sorted(rows, key=lambda row: (row.occurred_at, row.id))
-
-
 def thaw(session: Session, commission_ids: Sequence[UUID], *, now: datetime) -> None:
     """Make lines projections again, whose statement was reversed a moment ago.
 
@@ -257,151 +296,3 @@ def _in_force(
 ) -> ProgramDefinition | None:
     begun = [version for version in versions if version.effective_from <= now]
     return begun[-1].definition if begun else None
-
-
-@dataclass(slots=True)
-class _Settlement:
-    """Puts rated lines into rows, one event and rule at a time."""
-
-    session: Session
-    enrollment: Enrollment
-    versions: dict[int, UUID]
-    credited: set[UUID]
-    now: datetime
-    added: list[dict[str, Any]]
-    """The rows of lines that are new: a first recompute has many, so all of them are
-    written at once."""
-    result: Recomputed = field(default_factory=Recomputed)
-
-    def settle(self, line: RatedLine | None, rows: Sequence[Commission]) -> None:
-        """Bring the rows of one event and rule in line; no line: it earns no more."""
-        frozen = [row for row in rows if row.frozen_at is not None]
-        waiting = [row for row in rows if row.frozen_at is None]
-        if len(waiting) > 1:
-            # A month was reopened: what adjusted its line is part of the line again.
-            waiting.sort(key=lambda row: (len(row.key), row.key))
-            for row in waiting[1:]:
-                self._remove(row)
-        unfrozen = waiting[0] if waiting else None
-        if frozen:
-            self._adjust(line, frozen, unfrozen)
-        elif line is None:
-            self._remove(unfrozen)
-        elif unfrozen is None:
-            self.added.append({**self._owner(), **self._values(line)})
-            self.result.added += 1
-        else:
-            self._write(unfrozen, self._values(line))
-
-    def _adjust(
-        self,
-        line: RatedLine | None,
-        frozen: Sequence[Commission],
-        unfrozen: Commission | None,
-    ) -> None:
-        settled = sum(row.amount_minor for row in frozen)
-        rated = line.amount_minor if line else 0
-        if rated == settled:
-            self._remove(unfrozen)
-            return
-        first = frozen[0]
-        trace = (line.trace if line else first.trace) | {
-            "amount_minor": rated - settled,
-            "adjustment": {
-                "settled_minor": settled,
-                "rated_minor": rated,
-                "is_gone": line is None and first.sale_id not in self.credited,
-                "is_other_rule": line is None and first.sale_id in self.credited,
-            },
-        }
-        base = line.base_minor if line else 0
-        values = {
-            "key": f"{first.settles}/adj{len(frozen)}",
-            "customer_id": first.customer_id,
-            "version_id": first.version_id,
-            "sale_id": first.sale_id,
-            "refund_id": first.refund_id,
-            "kind": CommissionKind.ADJUSTMENT,
-            "rule_key": first.rule_key,
-            "base_minor": base - sum(row.base_minor for row in frozen),
-            "amount_minor": rated - settled,
-            "currency": first.currency,
-            "trace": trace,
-        }
-        if unfrozen is None:
-            # An adjustment keeps the day on which it was first found.
-            values |= {"occurred_at": self.now, "clears_at": self.now}
-            self.result.adjusted += 1
-        row = self._write(unfrozen, values)
-        if unfrozen is None:
-            audit.record(
-                self.session,
-                "commission.adjusted",
-                row.id,
-                actor=None,
-                at=self.now,
-                line=first.settles,
-                amount_minor=rated - settled,
-                currency=first.currency,
-            )
-
-    def _values(self, line: RatedLine) -> dict[str, Any]:
-        return {
-            "key": line.key,
-            "customer_id": line.customer_id,
-            "version_id": self.versions[line.version_number],
-            "sale_id": line.sale_id,
-            "refund_id": line.refund_id,
-            "kind": CommissionKind(line.kind),
-            "rule_key": line.rule_key,
-            "base_minor": line.base_minor,
-            "amount_minor": line.amount_minor,
-            "currency": line.currency,
-            "occurred_at": line.occurred_at,
-            "clears_at": line.clears_at,
-            "trace": line.trace,
-        }
-
-    def _write(self, row: Commission | None, values: dict[str, Any]) -> Commission:
-        if row is None:
-            row = Commission(**self._owner(), **values)
-            self.session.add(row)
-            self.result.added += 1
-            return row
-        changed = {
-            name: value for name, value in values.items() if getattr(row, name) != value
-        }
-        for name, value in changed.items():
-            setattr(row, name, value)
-        self.result.changed += bool(changed)
-        return row
-
-    def _owner(self) -> dict[str, Any]:
-        return {
-            "id": new_id(),
-            "enrollment_id": self.enrollment.id,
-            "partner_id": self.enrollment.partner_id,
-            "program_id": self.enrollment.program_id,
-        }
-
-    def _remove(self, row: Commission | None) -> None:
-        if row is None:
-            return
-        if row.thawed_at is None:
-            self.session.delete(row)
-            self.result.removed += 1
-        elif row.amount_minor or row.base_minor:
-            self._write(row, {"trace": self._gone(row), **_NOTHING})
-
-    def _gone(self, row: Commission) -> dict[str, Any]:
-        """Return the trace of a line that earns no more, and was stated once."""
-        is_credited = row.sale_id in self.credited
-        return row.trace | {
-            "amount_minor": 0,
-            "adjustment": {
-                "settled_minor": row.amount_minor,
-                "rated_minor": 0,
-                "is_gone": not is_credited,
-                "is_other_rule": is_credited,
-            },
-        }

@@ -95,7 +95,8 @@ def locked(session: Session, keys: Sequence[UUID]) -> Sequence[Enrollment]:
     found = session.scalars(
         select(Enrollment)
         .where(Enrollment.id.in_(keys))
-        .options(*_WITH)
+        # One version has many enrollments and a long text: it is not sent with each.
+        .options(joinedload(Enrollment.partner), selectinload(Enrollment.version))
         .order_by(Enrollment.id)
         .with_for_update(of=Enrollment)
         .execution_options(populate_existing=True)

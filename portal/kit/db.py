@@ -1,15 +1,13 @@
 """What every model shares, and the one place that commits."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import chain
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from psycopg import Connection, sql
-from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, Table, text
+from sqlalchemy import DateTime, Dialect, Engine, Enum, MetaData, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -69,47 +67,6 @@ class Base(DeclarativeBase):
             values_callable=lambda members: [member.value for member in members],
         ),
     }
-
-
-def copy_in(
-    session: Session, model: type[Base], rows: Iterable[Mapping[str, Any]]
-) -> None:
-    """Write many rows with COPY, in the session's transaction.
-
-    It costs a fraction of as many inserts. Triggers and constraints speak as for
-    inserts; defaults of the model do not.
-
-    Args:
-        session: The session that holds the open transaction.
-        model: Which table.
-        rows: Values by column; all of them name the same columns, in one order.
-    """
-    waiting = iter(rows)
-    first = next(waiting, None)
-    if first is None:
-        return
-    session.flush()  # What the rows point to must be there.
-    table = cast("Table", model.__table__)
-    dialect = session.get_bind().dialect
-    processors = [
-        table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        for name in first
-    ]
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, first))
-    )
-    driver = session.connection().connection.driver_connection
-    with (
-        cast("Connection[Any]", driver).cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        for row in chain([first], waiting):
-            copy.write_row(
-                [
-                    value if process is None else process(value)
-                    for process, value in zip(processors, row.values(), strict=True)
-                ]
-            )
 
 
 def violates(error: IntegrityError, constraint: str) -> bool:

@@ -11,6 +11,9 @@ from uuid import UUID
 import uuid6
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+_SHIFTS = range(120, -10, -10)
+"""Where each pair of letters begins within the bits."""
 _LENGTH = 26  # 128 bits at five bits a letter, rounded up
 _UUID_BITS = 128
 
@@ -28,11 +31,7 @@ def new_token() -> str:
 def public_id(prefix: str, key: UUID) -> str:
     """Return the public form of `key`, such as `prt_06bnq...`."""
     value = key.int
-    letters = []
-    for _ in range(_LENGTH):
-        value, remainder = divmod(value, 32)
-        letters.append(_ALPHABET[remainder])
-    return f"{prefix}_{''.join(reversed(letters))}"
+    return f"{prefix}_{''.join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:

@@ -5,13 +5,20 @@ others give HTML that survives text of either direction around it.
 """
 
 from copy import copy
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import flask_babel
 from babel import Locale
 from babel.dates import format_skeleton, format_timedelta
-from babel.numbers import format_decimal, get_currency_symbol
+from babel.numbers import (
+    format_decimal,
+    get_currency_symbol,
+    get_decimal_symbol,
+    get_group_symbol,
+)
 from flask import Flask
 from markupsafe import Markup
 
@@ -42,22 +49,75 @@ def format_money(
 
     With `trim_zeros`, `$1,330.00` is `$1,330`: for the axis of a chart.
     """
-    locale = Locale.parse(locale)
-    exponent = currency_exponent(money.currency)
-    amount = Decimal(money_plain(money))
+    exponent = shown = currency_exponent(money.currency)
     if trim_zeros and money.minor % 10**exponent == 0:
-        exponent = 0
+        shown = 0
+    look = _look_of(locale, money.currency, shown)
+    digits = str(abs(money.minor)).rjust(exponent + 1, "0")
+    whole = len(digits) - exponent
+    before, after = look.frames[money.minor < 0]
+    fraction = look.point + digits[whole:] if shown else ""
+    return before + look.grouped(digits[:whole]) + fraction + after
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a language writes amounts of a currency.
+
+    Attributes:
+        frames: What stands before and after the digits, from zero up and below it.
+        point: What stands before the fraction.
+        comma: What stands between groups of digits.
+        group: How many digits the last group has.
+        groups: How many the groups before it have.
+    """
+
+    frames: tuple[tuple[str, str], tuple[str, str]]
+    point: str
+    comma: str
+    group: int
+    groups: int
+
+    def grouped(self, digits: str) -> str:
+        """Return whole digits with something between their groups."""
+        end = len(digits) - self.group
+        if end <= 0:
+            return digits
+        parts = [digits[end:]]
+        while end > 0:
+            parts.append(digits[max(end - self.groups, 0) : end])
+            end -= self.groups
+        return self.comma.join(reversed(parts))
+
+
+@lru_cache(maxsize=1_000)
+def _look_of(locale: Locale | str, currency: str, exponent: int) -> _Look:
+    """Read the pattern of a language, which takes a hundred times as long as its use.
+
+    Args:
+        locale: The language.
+        currency: The currency.
+        exponent: How many digits its fraction shows.
+    """
+    locale = Locale.parse(locale)
     pattern = copy(locale.currency_formats["standard"])
     pattern.frac_prec = (exponent, exponent)
-    if get_currency_symbol(money.currency, locale=locale)[-1:].isalpha():
+    if get_currency_symbol(currency, locale=locale)[-1:].isalpha():
         pattern.prefix = tuple(_spaced(part) for part in pattern.prefix)
-    text: str = pattern.apply(
-        amount,
-        locale,
-        currency=money.currency,
-        currency_digits=False,
-    )
-    return text.translate(_WITHOUT_MARKS).replace("-", MINUS)
+    point = get_decimal_symbol(locale)
+    one = f"1{point}{'0' * exponent}" if exponent else "1"
+
+    def frame(amount: int) -> tuple[str, str]:
+        text: str = pattern.apply(
+            Decimal(amount), locale, currency=currency, currency_digits=False
+        )
+        before, _one, after = (
+            text.translate(_WITHOUT_MARKS).replace("-", MINUS).partition(one)
+        )
+        return before, after
+
+    group, groups = pattern.grouping
+    return _Look((frame(1), frame(-1)), point, get_group_symbol(locale), group, groups)
 
 
 def _spaced(prefix: str) -> str:

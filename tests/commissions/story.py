@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -12,7 +13,8 @@ from portal.accounts.permissions import Role
 from portal.attribution import service as attribution
 from portal.commissions import service
 from portal.commissions.models import Commission
-from portal.commissions.queries import of_enrollments
+from portal.commissions.settling import Recomputed
+from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment, GateInterval
 from portal.programs.documents import dump_json, preset
 from portal.programs.models import ProgramVersion
@@ -175,21 +177,31 @@ class Story:
         self.session.flush()
         return refund
 
-    def recompute(self, now: datetime = NOW) -> service.Recomputed:
+    def recompute(self, now: datetime = NOW) -> Recomputed:
         return service.recompute(self.session, self.enrollment.id, now=now)
 
     def freeze(self, until: datetime = NOW, label: str = "2026-02") -> list[Commission]:
-        return service.freeze(
+        """Freeze what clears, as a close does; return what that froze."""
+        frozen = service.settle(
             self.session,
-            [self.enrollment.id],
+            enrollments.locked(self.session, [self.enrollment.id]),
             until=until,
             period_label=label,
             now=until,
-        )
+        )[self.enrollment.id]
+        kept = {line.id: line for line in self.lines()}
+        return [kept[row.id] for row in frozen]
 
     def lines(self) -> list[Commission]:
-        key = self.enrollment.id
-        return of_enrollments(self.session, [key])[key]
+        return list(
+            self.session.scalars(
+                select(Commission)
+                .where(Commission.enrollment_id == self.enrollment.id)
+                .order_by(Commission.occurred_at, Commission.id)
+                # A recompute writes past the session.
+                .execution_options(populate_existing=True)
+            )
+        )
 
     def amounts(self) -> list[int]:
         return [line.amount_minor for line in self.lines()]

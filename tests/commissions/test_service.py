@@ -272,7 +272,7 @@ class TestRecompute:
         with count_queries() as statements:
             story.recompute()
 
-        assert len(statements) == 15
+        assert len(statements) == 17
         assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
     def test_several_at_once_come_out_as_one_after_the_other(
@@ -297,7 +297,7 @@ class TestRecompute:
         assert stories[1].lines() == before
         assert [story.amounts()[0] for story in stories] == [20_000, 40_000, 60_000]
         assert all(story.recompute().is_nothing for story in stories)
-        assert len([text for text in statements if text.startswith("SELECT")]) == 12
+        assert len([text for text in statements if text.startswith("SELECT")]) == 14
         with pytest.raises(NotFound):
             service.recompute_all(session, [*keys, new_id()], now=NOW)
 

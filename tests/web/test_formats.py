@@ -1,7 +1,10 @@
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
+from babel.numbers import format_currency
 from flask import Flask
 from flask_babel import force_locale
 
@@ -95,3 +98,24 @@ def test_dates_in_pages_are_readable_for_programs_too() -> None:
     assert 'title="Mar 1, 2026' in relative
     assert "3 min. ago" in relative
     assert "ago" in formats.relative_text(NOW - timedelta(days=900))
+
+
+@pytest.mark.parametrize("locale", ["en", "ar", "de", "ko", "hi", "pl", "fr", "bg"])
+@pytest.mark.parametrize("currency", ["USD", "EUR", "INR"])
+@pytest.mark.parametrize("minor", [0, 1, -1, 99_999, 123_456, -123_456_789_012])
+def test_digits_are_grouped_as_the_language_says(
+    locale: str, currency: str, minor: int
+) -> None:
+    theirs = format_currency(Decimal(minor).scaleb(-2), currency, locale=locale)
+
+    ours = formats.format_money(Money(minor, currency), locale)
+
+    assert _bare(ours) == _bare(theirs)
+
+
+def _bare(text: str) -> str:
+    """Return an amount without spaces, marks of direction and kinds of minus."""
+    kept = text.replace("-", formats.MINUS)
+    return "".join(
+        one for one in kept if not one.isspace() and unicodedata.category(one) != "Cf"
+    )

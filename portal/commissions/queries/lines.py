@@ -8,7 +8,12 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.commissions.models import Commission, CommissionKind, CommissionState
+from portal.commissions.models import (
+    Commission,
+    CommissionKind,
+    CommissionState,
+    LineRow,
+)
 from portal.kit.errors import NotFound
 from portal.kit.money import Money
 from portal.tiers.windows import Span
@@ -162,15 +167,15 @@ def of_partner(
 
 def of_enrollments(
     session: Session, enrollment_ids: Sequence[UUID]
-) -> dict[UUID, list[Commission]]:
+) -> dict[UUID, list[LineRow]]:
     """Return all lines of each enrollment, without anything around them."""
-    found: dict[UUID, list[Commission]] = {key: [] for key in enrollment_ids}
-    rows = session.scalars(
-        select(Commission)
+    found: dict[UUID, list[LineRow]] = {key: [] for key in enrollment_ids}
+    rows = session.execute(
+        select(*(getattr(Commission, name) for name in LineRow._fields))
         .where(Commission.enrollment_id.in_(enrollment_ids))
         .order_by(Commission.occurred_at, Commission.id)
     )
-    for row in rows:
+    for row in map(LineRow._make, rows):
         found[row.enrollment_id].append(row)
     return found
 

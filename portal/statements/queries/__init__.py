@@ -3,13 +3,15 @@
 from portal.statements.queries.contents import (
     PAYOUT_KEYS,
     RELEASE_KEYS,
+    Buyer,
     PaymentMade,
+    Sources,
     adjustments_waiting,
     movements_waiting,
     payouts_made,
     projected,
+    sources_of,
     unfrozen,
-    with_sources,
 )
 from portal.statements.queries.issued import (
     NoSuchStatement,
@@ -58,6 +60,7 @@ from portal.statements.queries.standing import lines_stand, statements_stand
 __all__ = [
     "PAYOUT_KEYS",
     "RELEASE_KEYS",
+    "Buyer",
     "Held",
     "NoSuchPeriod",
     "NoSuchReopening",
@@ -65,6 +68,7 @@ __all__ = [
     "PaymentMade",
     "PeriodView",
     "SoFar",
+    "Sources",
     "StatementView",
     "adjustments_waiting",
     "asked_for",
@@ -99,10 +103,10 @@ __all__ = [
     "reopenings",
     "replaced_by",
     "so_far",
+    "sources_of",
     "statements_stand",
     "stating",
     "unclosed_before",
     "unfrozen",
-    "with_sources",
     "years_of_partner",
 ]

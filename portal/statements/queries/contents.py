@@ -1,9 +1,9 @@
 """What goes on a statement."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,13 +18,12 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Session, joinedload
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal.adjustments.models import Adjustment, AdjustmentStatus
 from portal.commissions.models import Commission, CommissionKind
 from portal.ledger.models import JournalEntry, LedgerAccount, Posting
-from portal.sales.models import Customer, Refund, Sale
+from portal.sales.models import Customer, Refund, RefundKind, Sale
 from portal.statements.models import Period, StatementLine
 from portal.statements.queries.standing import lines_stand
 from portal.statements.rules import LineKind
@@ -49,15 +48,6 @@ class PaymentMade:
         """What it is on a statement."""
         is_release = self.entry.key.startswith(RELEASE_KEYS[:-1])
         return LineKind.RELEASE if is_release else LineKind.PAYOUT
-
-
-_Source = TypeVar("_Source", Customer, Sale, Refund)
-
-_SOURCES = (
-    joinedload(Commission.customer),
-    joinedload(Commission.sale),
-    joinedload(Commission.refund),
-)
 
 
 def kind_from(starts_at: ColumnElement[datetime]) -> ColumnElement[CommissionKind]:
@@ -129,42 +119,77 @@ def unfrozen(
             Commission.enrollment_id == enrollment_id,
             *_on_no_statement(since, until),
         )
-        .options(*_SOURCES)
         .order_by(Commission.occurred_at, Commission.id)
     ).all()
 
 
-def with_sources(
-    session: Session, rows: Iterable[Commission]
-) -> dict[UUID, list[Commission]]:
-    """Return commissions by enrollment, in their order, with what they are about.
+class Stated(Protocol):
+    """A commission that goes on a statement: a row of many, or one by itself."""
 
-    What is about them is read by itself: read again with each of many lines, their
-    traces would cost more than all the rest.
+    @property
+    def customer_id(self) -> UUID:
+        """Who bought."""
+
+    @property
+    def sale_id(self) -> UUID:
+        """What."""
+
+    @property
+    def refund_id(self) -> UUID | None:
+        """What took it back; none where it was earned."""
+
+
+class Buyer(NamedTuple):
+    """What a statement knows of a customer."""
+
+    id: UUID
+    external_id: str
+    name: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What commissions are about, by id.
+
+    Attributes:
+        buyers: The customers.
+        sales: What the payment provider calls each sale.
+        refunds: The kind of each refund.
     """
-    found: dict[UUID, list[Commission]] = {}
-    for row in rows:
-        found.setdefault(row.enrollment_id, []).append(row)
-    kept = [row for group in found.values() for row in group]
-    customers = _by_id(session, Customer, {row.customer_id for row in kept})
-    sales = _by_id(session, Sale, {row.sale_id for row in kept})
-    refunds = _by_id(session, Refund, {row.refund_id for row in kept} - {None})
-    for row in kept:
-        set_committed_value(row, "customer", customers[row.customer_id])
-        set_committed_value(row, "sale", sales[row.sale_id])
-        refund = refunds[row.refund_id] if row.refund_id else None
-        set_committed_value(row, "refund", refund)
-    return found
+
+    buyers: Mapping[UUID, Buyer]
+    sales: Mapping[UUID, str]
+    refunds: Mapping[UUID, RefundKind]
 
 
-def _by_id(
-    session: Session, model: type[_Source], ids: Collection[UUID | None]
-) -> dict[UUID, _Source]:
+def sources_of(session: Session, rows: Iterable[Stated]) -> Sources:
+    """Return what commissions are about, in three statements for however many."""
+    kept = list(rows)
+    columns = (Customer.id, Customer.external_id, Customer.name, Customer.email)
+    buyers = _among(session, columns, {row.customer_id for row in kept})
+    sales = _among(session, (Sale.id, Sale.external_id), {row.sale_id for row in kept})
+    refunds = _among(
+        session,
+        (Refund.id, Refund.kind),
+        {row.refund_id for row in kept if row.refund_id},
+    )
+    return Sources(
+        buyers={row[0]: Buyer(*row) for row in buyers},
+        sales=dict(sales),
+        refunds=dict(refunds),
+    )
+
+
+def _among(
+    session: Session,
+    columns: Sequence[InstrumentedAttribute[Any]],
+    ids: Collection[UUID],
+) -> Sequence[Any]:
+    """Return these columns, the key first, of the rows with these keys."""
     # One array: there may be more of them than a statement takes parameters.
-    wanted = any_(literal(sorted(filter(None, ids)), ARRAY(Uuid)))
-    return {
-        row.id: row for row in session.scalars(select(model).where(model.id == wanted))
-    }
+    wanted = any_(literal(sorted(ids), ARRAY(Uuid)))
+    return session.execute(select(*columns).where(columns[0] == wanted)).all()
 
 
 def adjustments_waiting(

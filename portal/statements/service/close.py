@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,12 @@ from portal.audit import service as audit
 from portal.commissions import service as commissions
 from portal.enrollments import queries as enrollments
 from portal.enrollments.rules import unmet
-from portal.kit.db import copy_in
+from portal.kit.copying import copy_in
 from portal.kit.ids import new_id
 from portal.ledger import service as ledger
 from portal.ledger.models import LedgerAccount
 from portal.programs import queries as programs
-from portal.programs.definition import Blocks, ProgramDefinition
+from portal.programs.definition import Blocks
 from portal.statements import emails, queries
 from portal.statements.documents.data import sha256_of, statement_data
 from portal.statements.models import (
@@ -52,9 +53,9 @@ from portal.statements.service.taxes import taxes
 CLOSE_CHUNK = "statements.close_chunk"
 FINISH_CLOSE = "statements.finish_close"
 _CHUNK_SIZE = 50
+"""How many enrollments are closed together; all that they sold is in memory then."""
 _STATED = tuple(field.name for field in fields(DraftLine))
-_AT_ONCE = 10
-"""How many enrollments are rated together; all that they sold is in memory then."""
+_stated = attrgetter(*_STATED)
 
 
 def begin_close(
@@ -165,6 +166,7 @@ def close_chunk(session: Session, period_id: UUID, number: int) -> int:
     copy_in(
         session,
         StatementLine,
+        ("id", "statement_id", "position", "turn", *_STATED),
         chain.from_iterable(map(_lines, issued, needed)),
     )
     book(session, issued, occurred_at=period.ends_at)
@@ -210,38 +212,22 @@ def _chunks_left(session: Session, period_id: UUID) -> int:
 def _drafts(
     session: Session, period: Period, enrollment_ids: Sequence[UUID]
 ) -> list[Draft]:
+    """Rate some enrollments anew, freeze what cleared, and put it into words."""
     definition = programs.current_version(
         session, period.program_id, period.ends_at
     ).definition
-    keys = sorted(enrollment_ids)
-    return [
-        draft
-        for start in range(0, len(keys), _AT_ONCE)
-        for draft in _drafts_of(
-            session, period, keys[start : start + _AT_ONCE], definition
-        )
-    ]
-
-
-def _drafts_of(
-    session: Session,
-    period: Period,
-    keys: Sequence[UUID],
-    definition: ProgramDefinition,
-) -> list[Draft]:
-    """Rate some enrollments anew, freeze what cleared, and put it into words."""
     began_at = period.close_began_at or period.ends_at
-    members = enrollments.locked(session, keys)
+    members = enrollments.locked(session, enrollment_ids)
+    keys = [member.id for member in members]
     release(session, keys, before=period.ends_at, now=began_at)
-    commissions.recompute_all(session, keys, now=began_at)
-    frozen = commissions.freeze(
+    cleared = commissions.settle(
         session,
-        keys,
+        members,
         until=period.ends_at,
         period_label=period.label,
         now=began_at,
     )
-    cleared = queries.with_sources(session, frozen)
+    sources = queries.sources_of(session, chain.from_iterable(cleared.values()))
     adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
     partners = [member.partner_id for member in members]
     moved = queries.movements_waiting(
@@ -263,7 +249,8 @@ def _drafts_of(
             period,
             definition=definition,
             carried=begun.get(member.id, Carried()),
-            commissions=cleared.get(member.id, ()),
+            commissions=cleared[member.id],
+            sources=sources,
             adjustments=adjusted.get(member.id, ()),
             movements=moved.get(member.partner_id, ()),
             tax=decided[member.id],
@@ -331,16 +318,11 @@ def _issue(draft: Draft, count: int, issued_at: datetime, replaces: str) -> Stat
     return statement
 
 
-def _lines(statement: Statement, draft: Draft) -> Iterator[dict[str, Any]]:
+def _lines(statement: Statement, draft: Draft) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a statement's lines."""
+    key = statement.id
     for position, line in enumerate(draft.lines, 1):
-        yield {
-            "id": new_id(),
-            "statement_id": statement.id,
-            "position": position,
-            "turn": statement.turn,
-            **{name: getattr(line, name) for name in _STATED},
-        }
+        yield (new_id(), key, position, statement.turn, *_stated(line))
 
 
 def amounts(totals: Totals) -> dict[str, int]:

@@ -1,25 +1,26 @@
 """What a statement will say: the same for the preview and for the close."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from portal.adjustments.models import Adjustment
 from portal.commissions import wording
 from portal.commissions.calculation import Formats
-from portal.commissions.models import Commission
+from portal.commissions.models import Commission, LineRow
 from portal.enrollments.models import Enrollment
 from portal.enrollments.rules import GateStatus
 from portal.kit.clock import day_start
 from portal.kit.ids import public_id
 from portal.kit.money import Money
 from portal.programs.definition import ProgramDefinition
-from portal.sales.models import Customer, Refund, RefundKind, Sale
+from portal.sales.models import RefundKind
 from portal.statements.models import Period
 from portal.statements.policy import Carried, PolicyLine, Tax, apply_policy
-from portal.statements.queries import Held, PaymentMade
+from portal.statements.queries import Buyer, Held, PaymentMade, Sources
 from portal.statements.rules import (
     LineKind,
     PaymentPlan,
@@ -38,6 +39,10 @@ _REFUND_NAMES = {
     RefundKind.DISPUTE: "Dispute of",
     RefundKind.DISPUTE_WON: "Won dispute over",
 }
+
+
+Cleared = Commission | LineRow
+"""A commission for a statement: by itself, or one row of many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,8 @@ def draft_of(
     *,
     definition: ProgramDefinition,
     carried: Carried,
-    commissions: Sequence[Commission],
+    commissions: Sequence[Cleared],
+    sources: Sources,
     adjustments: Sequence[Adjustment],
     movements: Sequence[PaymentMade],
     reserves: Sequence[Held] = (),
@@ -113,7 +119,8 @@ def draft_of(
         period: Which month.
         definition: The program as it is at the end of the month.
         carried: What the statement before leaves to it.
-        commissions: The lines that cleared, with customer, sale and refund.
+        commissions: The lines that cleared.
+        sources: What these are about.
         adjustments: What was approved and is on no statement yet.
         movements: What was paid or released and is on no statement yet.
         reserves: What the close will release, where it is not released yet.
@@ -125,7 +132,7 @@ def draft_of(
         date=lambda moment: f"{moment.astimezone(period.zone):%Y-%m-%d}",
     )
     earned = [
-        *(_of_commission(row, period, formats) for row in commissions),
+        *_of_commissions(commissions, sources, period, formats),
         *(_of_adjustment(row) for row in adjustments),
     ]
     released = [
@@ -161,26 +168,34 @@ def draft_of(
     )
 
 
-def _of_commission(row: Commission, period: Period, formats: Formats) -> DraftLine:
-    kind, why = LineKind(row.kind), wording.why(row, formats)
-    if is_late(row.clears_at, period.starts_at):
-        kind = LineKind.ADJUSTMENT
-        why = f"{_reported_late(row, period)} {why}"
-    return DraftLine(
-        kind=kind,
-        occurred_at=row.occurred_at,
-        customer=_customer(row.customer),
-        what=_what(LineKind(row.kind), row.sale, row.refund),
-        why=why,
-        trace=row.trace,
-        base_minor=row.base_minor,
-        rate=wording.rates(row, formats),
-        amount_minor=row.amount_minor,
-        commission_id=row.id,
-    )
+def _of_commissions(
+    rows: Sequence[Cleared], sources: Sources, period: Period, formats: Formats
+) -> Iterator[DraftLine]:
+    # Many lines are about few customers.
+    names = {key: _customer(sources.buyers[key]) for key in map(_buyer_of, rows)}
+    for row in rows:
+        kind = LineKind(row.kind)
+        refund = sources.refunds[row.refund_id] if row.refund_id else None
+        what = _what(kind, sources.sales[row.sale_id], refund)
+        why = wording.why(row, formats)
+        if is_late(row.clears_at, period.starts_at):
+            kind = LineKind.ADJUSTMENT
+            why = f"{_reported_late(row, period)} {why}"
+        yield DraftLine(
+            kind=kind,
+            occurred_at=row.occurred_at,
+            customer=names[row.customer_id],
+            what=what,
+            why=why,
+            trace=row.trace,
+            base_minor=row.base_minor,
+            rate=wording.rates(row, formats),
+            amount_minor=row.amount_minor,
+            commission_id=row.id,
+        )
 
 
-def _reported_late(row: Commission, period: Period) -> str:
+def _reported_late(row: Cleared, period: Period) -> str:
     closed = month_of(row.clears_at or row.occurred_at, period.zone).label
     return f"Reported after the close of {closed}, so it adjusts that month here."
 
@@ -294,16 +309,19 @@ def _policy_words(
     return what, why
 
 
-def _customer(customer: Customer) -> str:
+_buyer_of = attrgetter("customer_id")
+
+
+def _customer(buyer: Buyer) -> str:
     """Return Stripe's id, which both sides can look up, and the masked name."""
-    if customer.name or customer.email:
-        return f"{customer.external_id} · {wording.customer_label(customer)}"
-    return customer.external_id
+    if buyer.name or buyer.email:
+        return f"{buyer.external_id} · {wording.customer_label(buyer)}"
+    return buyer.external_id
 
 
-def _what(kind: LineKind, sale: Sale, refund: Refund | None) -> str:
+def _what(kind: LineKind, sale: str, refund: RefundKind | None) -> str:
     if kind is LineKind.ADJUSTMENT:
-        return f"Correction of {sale.external_id}"
+        return f"Correction of {sale}"
     if refund is not None:
-        return f"{_REFUND_NAMES[refund.kind]} {sale.external_id}"
-    return f"{_SALE_NAMES.get(sale.external_id[:3], 'Sale')} {sale.external_id}"
+        return f"{_REFUND_NAMES[refund]} {sale}"
+    return f"{_SALE_NAMES.get(sale[:3], 'Sale')} {sale}"

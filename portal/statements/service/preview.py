@@ -182,14 +182,14 @@ def draft_now(
     outlook = outlook_on(
         session, period, [enrollment], withholds_us_tax=withholds_us_tax
     )
+    cleared = queries.unfrozen(session, enrollment.id, until, since=outlook.since)
     return draft_of(
         enrollment,
         period,
         definition=definition,
         carried=outlook.left_to(enrollment),
-        commissions=queries.unfrozen(
-            session, enrollment.id, until, since=outlook.since
-        ),
+        commissions=cleared,
+        sources=queries.sources_of(session, cleared),
         adjustments=outlook.adjustments().get(enrollment.id, ()),
         movements=outlook.movements(period).get(enrollment.partner_id, ()),
         reserves=outlook.reserves(period).get(enrollment.id, ()),

@@ -7,6 +7,7 @@ next close issues new ones, which say which they replace.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from flask_babel import gettext as _
@@ -18,7 +19,8 @@ from portal.accounts.models import User
 from portal.audit import service as audit
 from portal.commissions import service as commissions
 from portal.enrollments import queries as enrollments
-from portal.kit.db import copy_in, violates
+from portal.kit.copying import copy_in
+from portal.kit.db import violates
 from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
 from portal.statements import emails, queries
@@ -211,7 +213,7 @@ def _take_back(session: Session, period: Period, now: datetime) -> list[Statemen
     first = take_numbers(session, period, len(former))
     left = queries.left_before(session, former)
     reversals = []
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for count, statement in enumerate(former, first):
         lines = [_reversed(line) for line in statement.lines]
         made = _reversal(period, statement, count, now, left.get(statement.id, (0, 0)))
@@ -219,7 +221,7 @@ def _take_back(session: Session, period: Period, now: datetime) -> list[Statemen
         reversals.append(made)
         rows += _rows(made, lines)
     session.add_all(reversals)
-    copy_in(session, StatementLine, rows)
+    copy_in(session, StatementLine, ("statement_id", "position", *_STORED), rows)
     book(session, reversals, occurred_at=period.ends_at)
     return reversals
 
@@ -302,13 +304,10 @@ _STORED = (
 
 def _rows(
     statement: Statement, lines: Sequence[StatementLine]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[Any, ...]]:
+    stored = attrgetter(*_STORED)
     for position, line in enumerate(lines, 1):
-        yield {
-            "statement_id": statement.id,
-            "position": position,
-            **{name: getattr(line, name) for name in _STORED},
-        }
+        yield (statement.id, position, *stored(line))
 
 
 def _open(period: Period) -> None:
