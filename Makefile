@@ -71,10 +71,13 @@ bench-close: $(STAMP) ## Close a month of a million sales and print the ratio to
 mutants: $(STAMP) ## Plant mistakes in the engine and see that the tests notice each
 	@$(BIN)/python bench/mutants.py
 
+bench-papers: $(STAMP) ## Set 10,000 statements on paper and print pages a second and core, and the memory
+	@PYTHONPATH=. $(BIN)/python bench/bench_papers.py --statements 10000
+
 bench-verify: $(STAMP) ## Verify a million statement lines and print the seconds
 	@PYTHONPATH=. $(BIN)/python bench/bench_verify.py
 
 experiments: $(STAMP) ## Tamper, kill, race and shuffle at full size; print the figures
 	@PYTHONPATH=. $(BIN)/python bench/experiments.py
 
-.PHONY: bench-close bench-rating bench-verify experiments mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench
+.PHONY: bench-papers bench-close bench-rating bench-verify experiments mutants help install demo reset-demo test check format lint types layers cover fix serve screenshots bench

@@ -1,5 +1,7 @@
 import json
+import os
 import sys
+from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from portal.kit.ids import parse_public_id
 from portal.programs import queries as programs
 from portal.statements import documents, queries, service
 from portal.statements.closing import run_close
+from portal.statements.documents import many
 from portal.statements.models import Period, PeriodStatus
 from portal.statements.rules import Check, Severity
 
@@ -149,6 +152,40 @@ def render(statement_id: str, *, as_json: bool, **files: IO[bytes] | None) -> No
         file.write(content(fmt))
     if as_json or not wanted:
         click.echo(content("json"), nl=False)
+
+
+@statement_group.command("export")
+@click.argument("program")
+@click.argument("month")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 1,
+    show_default="one for each core",
+    help="How many processes set pages.",
+)
+def export(program: str, month: str, folder: Path, *, workers: int) -> None:
+    """Write the PDFs of a closed MONTH (2026-10) of PROGRAM into FOLDER.
+
+    One that cannot be set is named and stops no other; the exit code is 1 then.
+    """
+    period = _period(program, month)
+    session, base_url = db.session(), current_app.config["BASE_URL"]
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = (
+        many.page_of(statement, base_url)
+        for statement in queries.with_lines(session, period.id)
+    )
+    count, broken = 0, 0
+    for done in many.write_pages(pages, folder, workers=workers):
+        count += not done.problem
+        if done.problem:
+            broken += 1
+            click.echo(f"{done.name}: {done.problem}", err=True)
+    click.echo(f"{count} PDFs are in {folder}.")
+    if broken:
+        sys.exit(1)
 
 
 def _program_id(key: str) -> UUID:

@@ -23,6 +23,7 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sales": ("append_only",),
         "statement_lines": ("append_only", "complete"),
         "statements": ("append_only", "like_lines", "while_closing"),
+        "thread_messages": ("append_only",),
     }
 )
 """What stands in front of each table, also for its owner."""

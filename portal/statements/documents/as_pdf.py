@@ -16,13 +16,13 @@ from portal.statements.documents.summary import (
 from portal.statements.models import Statement
 from portal.web.paper import set_paper
 
-_TEMPLATE = Path(__file__).with_name("statement.typ")
+TEMPLATE = Path(__file__).with_name("statement.typ")
 
 
 def render(statement: Statement, verify_url: str) -> bytes:
     """Return the PDF: tagged, and the same bytes each time."""
     return set_paper(
-        _TEMPLATE, page_data(statement, verify_url), dated=statement.issued_at
+        TEMPLATE, page_data(statement, verify_url), dated=statement.issued_at
     )
 
 

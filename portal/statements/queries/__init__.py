@@ -27,6 +27,7 @@ from portal.statements.queries.issued import (
     of_period,
     page,
     stating,
+    with_lines,
     years_of_partner,
 )
 from portal.statements.queries.periods import (
@@ -108,5 +109,7 @@ __all__ = [
     "stating",
     "unclosed_before",
     "unfrozen",
+    "with_lines",
+    "with_sources",
     "years_of_partner",
 ]

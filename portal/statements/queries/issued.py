@@ -1,6 +1,6 @@
 """Issued statements."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from portal.statements.policy import Carried
 from portal.statements.queries.contents import PAYOUT_KEYS
 from portal.statements.queries.standing import lines_stand, statements_stand
 from portal.web.pagination import Page, PageRequest
+
+_AT_ONCE = 50
+"""How many statements are in memory together with their lines."""
 
 
 class NoSuchStatement(NotFound):
@@ -134,6 +137,17 @@ def of_period(session: Session, period_id: UUID) -> Sequence[Statement]:
         .where(Statement.period_id == period_id, statements_stand())
         .order_by(Statement.count)
     ).all()
+
+
+def with_lines(session: Session, period_id: UUID) -> Iterator[Statement]:
+    """Yield the statements of a period that stand, with lines, a few at a time."""
+    yield from session.scalars(
+        select(Statement)
+        .where(Statement.period_id == period_id, statements_stand())
+        .options(selectinload(Statement.lines))
+        .order_by(Statement.count)
+        .execution_options(yield_per=_AT_ONCE)
+    )
 
 
 def stating(session: Session, adjustment_id: UUID) -> Statement | None:
