@@ -47,6 +47,7 @@ from portal.commissions import views as commissions_views
 from portal.config import Settings
 from portal.dashboard import adjustment_views as adjustments_admin_views
 from portal.dashboard import admin_views as dashboard_admin_views
+from portal.dashboard import care_views
 from portal.dashboard import steps_views as dashboard_steps_views
 from portal.dashboard import tier_views as tiers_admin_views
 from portal.dashboard import views as dashboard_views
@@ -144,6 +145,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     tax_admin_views.bp,
     tiers_views.bp,
     tiers_admin_views.bp,
+    care_views.bp,
     commissions_views.bp,
     commissions_admin_views.bp,
     trial_views.bp,

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.accounts.models import User
 from portal.attribution.records import from_data
 from portal.attribution.rules import Decision
 from portal.attribution.splitting import share_bps
@@ -75,3 +76,28 @@ class Attribution(Base):
     def share_bps(self) -> int:
         """The share in basis points, rounded, for people to read."""
         return share_bps(self.weight, self.of_weight)
+
+
+class UnmanagedCustomer(Base):
+    """A customer whom an enrollment no longer looks after.
+
+    It keeps the credit; only rules with `managed_from` ask. Whoever looks after the
+    customer again has no row; the audit log keeps what was.
+    """
+
+    __tablename__ = "unmanaged_customers"
+    __table_args__ = (CheckConstraint("reason <> ''", name="has_reason"),)
+
+    enrollment_id: Mapped[UUID] = mapped_column(
+        ForeignKey("enrollments.id"), primary_key=True
+    )
+    customer_id: Mapped[UUID] = mapped_column(
+        ForeignKey("customers.id"), primary_key=True
+    )
+    unmanaged_from: Mapped[datetime]
+    reason: Mapped[str]
+    """For the staff."""
+    noted_at: Mapped[datetime]
+    noted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+
+    noted_by: Mapped[User | None] = relationship(lazy="raise")

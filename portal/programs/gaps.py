@@ -74,8 +74,8 @@ def _of_conditions(rule: Rule, path: str) -> Iterator[Gap]:
         yield Gap(
             f"{path}.when.managed_from",
             _(
-                "Nobody can say yet that a partner stopped looking after a customer: "
-                "every customer counts as looked after."
+                "A customer counts as looked after until you say otherwise, on the "
+                "partner's page under Customers."
             ),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
 from portal.programs.definition import GateKind, ProgramDefinition
 from portal.simulation.events import (
@@ -79,7 +80,9 @@ def _unknown_partners(lines: Sequence[Numbered]) -> Iterator[Problem]:
     for line in lines:
         partner = getattr(line.event, "partner", None)
         if partner is not None and partner not in joined:
-            yield line.number, f"partner: {partner} never joins: add its join"
+            close = get_close_matches(partner, sorted(joined), n=1)
+            guess = f", or write {close[0]}" if close else ""
+            yield line.number, f"partner: {partner} never joins: add its join{guess}"
 
 
 def _unknown_customers(lines: Sequence[Numbered]) -> Iterator[Problem]:
@@ -204,7 +207,7 @@ _NO_REGISTRATION = (
 def _named(line: Numbered, field: str, name: str, known: set[str]) -> Iterator[Problem]:
     if name in known:
         return
-    there_are = f"there are {', '.join(sorted(known))}" if known else "it has none"
+    there_are = f"there are {', '.join(sorted(known))}" if known else "there are none"
     yield line.number, f"{field}: the program has no {name}: {there_are}"
 
 

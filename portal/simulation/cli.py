@@ -123,15 +123,16 @@ def _definition(name: str) -> ProgramDefinition:
 
 
 def _events(name: str, definitions: list[ProgramDefinition]) -> Reading:
+    shown = "standard input" if name == "-" else name
     try:
         with click.open_file(name, "rb") as stream:
             reading = read(_lines(stream), definitions)
     except EventsError as error:
-        _give_up("\n".join(f"{name}: {problem}" for problem in error.problems))
+        _give_up("\n".join(f"{shown}: {problem}" for problem in error.problems))
     except OSError as error:
-        _give_up(f"{name} cannot be read: {error.strerror or error}.")
+        _give_up(f"{shown} cannot be read: {error.strerror or error}.")
     if not reading.events:
-        _give_up(f"{name} has no event. Write one JSON object a line.")
+        _give_up(f"{shown} has no event. Write one JSON object a line.")
     return reading
 
 

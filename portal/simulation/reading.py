@@ -114,6 +114,8 @@ def _parsed(text: bytes, zone: ZoneInfo) -> Event:
         raise EventsError(
             ['is not JSON: write one object, like {"event": "join", ...}']
         ) from None
+    if isinstance(names, list):
+        raise EventsError(["is a list: write each of its objects on a line of its own"])
     if not isinstance(names, dict):
         raise EventsError(['is not an object: write {"event": ..., "at": ...}'])
     try:
@@ -158,6 +160,24 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "string_too_long": "must be at most {max_length} characters long",
     "value_error": "{error}",
 }
+_USUAL: Final[Mapping[str, str]] = {
+    "amount": "net",
+    "amount_minor": "net",
+    "created": "at",
+    "customer_id": "customer",
+    "date": "at",
+    "invoice": "sale",
+    "net_minor": "net",
+    "partner_id": "partner",
+    "sale_id": "sale",
+    "time": "at",
+    "timestamp": "at",
+    "total": "net",
+    "type": "event",
+}
+"""What others call a field that is called otherwise here."""
+_ALIKE: Final = 0.7
+"""From this on a name is taken for a slip of another: `amount` is none of `country`."""
 _PATTERNS: Final[Mapping[str, str]] = {
     r"^[A-Z]{2}$": "use the two capital letters of a country, like DE",
     r"^[A-Z]{3}$": "use the three capital letters of a currency, like USD",
@@ -193,7 +213,7 @@ def _short(text: str) -> str:
 
 
 def _unknown(name: str, known: Sequence[str], otherwise: str) -> str:
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(_USUAL.get(name, name), known, n=1, cutoff=_ALIKE)
     return f"is not known here: {f'did you mean {close[0]}?' if close else otherwise}"
 
 

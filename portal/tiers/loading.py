@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session
 
 from portal.attribution import queries as attribution
-from portal.attribution.models import Attribution
+from portal.attribution.models import Attribution, UnmanagedCustomer
 from portal.enrollments.models import Enrollment
 from portal.sales import queries as sold
 from portal.sales.models import Customer, Refund, Sale
@@ -104,14 +104,28 @@ def customers_of(
 ) -> dict[UUID, dict[UUID, CustomerFact]]:
     """Return what became of the customers that each enrollment has a part of."""
     rows = session.execute(
-        select(Enrollment.id, Customer.id, Customer.left_at)
+        select(
+            Enrollment.id,
+            Customer.id,
+            Customer.left_at,
+            UnmanagedCustomer.unmanaged_from,
+        )
         .join(Attribution, Attribution.enrollment_id == Enrollment.id)
         .join(Customer, Customer.id == Attribution.customer_id)
+        .outerjoin(
+            UnmanagedCustomer,
+            and_(
+                UnmanagedCustomer.enrollment_id == Enrollment.id,
+                UnmanagedCustomer.customer_id == Customer.id,
+            ),
+        )
         .where(Enrollment.id.in_(enrollment_ids))
     )
     found: dict[UUID, dict[UUID, CustomerFact]] = {key: {} for key in enrollment_ids}
-    for owner, customer_id, left_at in rows:
-        found[owner][customer_id] = CustomerFact(left_at=left_at)
+    for owner, customer_id, left_at, unmanaged_from in rows:
+        found[owner][customer_id] = CustomerFact(
+            left_at=left_at, unmanaged_from=unmanaged_from
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from portal.accounts.models import User
 from portal.applications.models import Application
+from portal.attribution.models import Attribution
 from portal.certification.courses.models import Lesson
 from portal.certification.models import Certificate
 from portal.commissions.models import Commission
@@ -67,6 +68,7 @@ PAGES = {
         "/admin", "/admin/applications", "/admin/applications/{application}",
         "/admin/applications/several",
         "/admin/partners", "/admin/partners/{partner}", "/admin/commissions",
+        "/admin/partners/{partner}/programs/{credited}/customers/{customer}/care",
         "/admin/commissions/{commission}", "/admin/periods", "/admin/periods/{period}",
         "/admin/periods/{open_period}", "/admin/periods/{open_period}/preview",
         "/admin/statements",
@@ -202,6 +204,14 @@ def names(world: World) -> dict[str, str]:
         months = session.scalars(
             select(Period).where(Period.program_id == program.id).order_by(Period.label)
         ).all()
+        customer = session.scalars(
+            select(Customer).where(Customer.email == BUYER)
+        ).one()
+        credited = (
+            select(Enrollment)
+            .join(Attribution, Attribution.enrollment_id == Enrollment.id)
+            .where(Attribution.customer_id == customer.id)
+        )
         return {
             "program": steps.AGENCY,
             "invitation": INVITATION,
@@ -213,9 +223,8 @@ def names(world: World) -> dict[str, str]:
             "partner": public_id("prt", statement.partner_id),
             "link": first(ReferralLink),
             "thread": first(Thread),
-            "customer": session.scalars(select(Customer).where(Customer.email == BUYER))
-            .one()
-            .public_id,
+            "customer": customer.public_id,
+            "credited": session.scalars(credited).one().public_id,
             "commission": first(Commission),
             "enrollment": first(Enrollment),
             "application": first(Application),

@@ -174,6 +174,21 @@ class TestReview:
         assert "keep the terms they came under" in page
         assert len(versions(session)) == 1
 
+    def test_what_it_would_have_paid_is_one_button_away(
+        self, admin: FlaskClient
+    ) -> None:
+        review = send(admin)
+
+        trial = admin.post(
+            f"/admin/programs/{MONDAY}/trial", data={"text": dump_yaml(LONGER)}
+        )
+        assert f'formaction="/admin/programs/{MONDAY}/trial"' in review.text
+        assert "What Affiliate Program would have paid" in words(trial)
+        assert (
+            "formaction"
+            not in send(admin, NEW, text=dump_yaml(preset(HUBSPOT)), based_on=0).text
+        )
+
     def test_it_says_whom_terms_by_sale_are_for(self, admin: FlaskClient) -> None:
         answer = send(admin, text=dump_yaml(changed(terms_from="sale")))
 

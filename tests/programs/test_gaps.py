@@ -40,7 +40,7 @@ def test_each_note_names_its_part_and_is_a_sentence(key: str) -> None:
         (
             "hubspot-solutions-partner",
             "rules.legacy-lifetime.when.managed_from",
-            "every customer counts as looked after",
+            "A customer counts as looked after until you say",
         ),
     ],
 )

@@ -286,6 +286,8 @@ def test_events_come_from_standard_input_too(tmp_path: Path) -> None:
     )
 
     assert "noor, joined 2025-01-01" in said.stdout
+    broken = run("--program", "blank", "--events", "-", stdin=b"{")
+    assert broken.stderr.startswith("standard input: line 1: is not JSON")
 
 
 def test_a_preset_may_be_named_as_elsewhere_and_a_slip_is_guessed(

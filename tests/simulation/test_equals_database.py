@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from portal.attribution import care
 from portal.programs.documents import dump_json, load_json
-from portal.programs.models import ProgramVersion
 from portal.sales.models import Customer, RefundKind, Sale, SaleLine
 from tests.commissions.facts import bands, rule
 from tests.commissions.story import LONG_AGO, Story, a_version
@@ -49,6 +49,7 @@ PROGRAMS: dict[str, dict[str, Any]] = {
         "hold": {"days": 20, "to_month_end": True},
     },
     "by level": {"based_on": "monday-affiliate"},
+    "while managed": {"rules": [rule(when={"managed_from": "2025-10-01"})]},
     "budget, prepaid": {
         "rules": [rule()],
         "budget": {"per": "month", "most_minor": 20_000},
@@ -99,6 +100,7 @@ ORDINARY = [
     Bought(0, 4_000, 80_000, disputed=(40, True)),
     Bought(1, 3_000, 250_000, pro=250_000, disputed=(30, False), back=(60, 0)),
     Bought(1, 2_000, 0, pro=1),
+    Bought(1, 1_000, 40_000),
     Bought(2, 200, HUGE, back=(1, 1)),
     Bought(2, 100, 5_000, currency="EUR"),
 ]
@@ -116,34 +118,33 @@ def test_simulate_equals_the_database_path_on_the_same_events(
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
-    @example(purchases=ORDINARY, leaves=24)
+    @example(purchases=ORDINARY, leaves=24, let_go=2_500)
     @given(
         purchases=st.lists(bought, max_size=6),
         leaves=st.none() | st.integers(1, 24 * 200),
+        let_go=st.none() | st.integers(1, 24 * 200),
     )
-    def both_come_to_the_same(purchases: list[Bought], leaves: int | None) -> None:
+    def both_come_to_the_same(
+        purchases: list[Bought], leaves: int | None, let_go: int | None
+    ) -> None:
         with session.begin_nested() as savepoint:
-            paid.append(_compare(session, version, purchases, leaves))
+            played = _Played(Story(session, version))
+            for purchase in purchases:
+                played.buy(purchase)
+            played.leave(leaves)
+            played.let_go(let_go)
+            paid.append(_compare(played))
             savepoint.rollback()
 
     both_come_to_the_same()
     assert any(paid)
 
 
-def _compare(
-    session: Session,
-    version: ProgramVersion,
-    purchases: list[Bought],
-    leaves: int | None,
-) -> int:
-    """Let it happen on both sides; return how much was paid in all."""
-    story = Story(session, version)
-    played = _Played(story)
-    for purchase in purchases:
-        played.buy(purchase)
-    played.leave(leaves)
+def _compare(played: "_Played") -> int:
+    """Work it out on both sides; return how much was paid in all."""
+    story = played.story
     story.recompute()
-    definition = load_json(dump_json(version.definition))
+    definition = load_json(dump_json(story.version.definition))
 
     run = only(reversed(played.events), definition, until=_text(NOW))
 
@@ -217,11 +218,33 @@ class _Played:
                 later = NOW - timedelta(minutes=1)
                 self._back(sold, later, -percent, RefundKind.DISPUTE_WON)
 
+    def let_go(self, hours: int | None) -> None:
+        """Let the partner stop to look after one who bought, so many hours ago."""
+        customer = self.customers[1]
+        if hours is None or not self._has_bought(customer):
+            return
+        since = NOW - timedelta(hours=hours)
+        key = self.story.enrollment.id
+        care.stop_managing(
+            self.story.session,
+            care.credit(self.story.session, key, customer.id),
+            since=since,
+            reason="Told",
+            actor=None,
+            now=NOW,
+        )
+        self.story.session.flush()
+        self.events.append(
+            {"event": "unmanage", "customer": customer.external_id, "at": _text(since)}
+        )
+
+    def _has_bought(self, customer: Customer) -> bool:
+        return customer.external_id in {event.get("customer") for event in self.events}
+
     def leave(self, hours: int | None) -> None:
         """Let a customer who bought leave so many hours before now."""
-        names = {event.get("customer") for event in self.events}
-        customer: Customer = self.customers[0]
-        if hours is None or customer.external_id not in names:
+        customer = self.customers[0]
+        if hours is None or not self._has_bought(customer):
             return
         customer.left_at = NOW - timedelta(hours=hours)
         self.story.session.flush()

@@ -90,6 +90,18 @@ def test_another_currency_is_there_and_earns_nothing() -> None:
     assert line.trace["sale_net_minor"] == 10_000
 
 
+def test_a_product_that_is_not_listed_is_counted_by_rules_about_any_alone() -> None:
+    about = share(1_000, key="pro", title="Pro", when={"products": ["pro"]})
+    definition = program(products=["pro"], rules=[about, share(2_000)])
+    other = {"product": "training", "net": 10_000}
+
+    run = only([join(), SOLD | {"net": None, "items": [other]}], definition)
+
+    assert [(line.rule_key, line.amount_minor) for line in run.lines] == [
+        ("share", 2_000)
+    ]
+
+
 def test_a_sale_of_zero_is_there_and_earns_nothing() -> None:
     assert earned(SOLD | {"net": 0}) == [0]
 

@@ -192,7 +192,7 @@ def test_empty_lines_and_a_byte_order_mark_are_skipped() -> None:
     [
         (b"{", "is not JSON: write one object"),
         (b"[" * 5000, "is not JSON"),
-        (b"[]", "is not an object"),
+        (b"[]", "is a list: write each of its objects on a line of its own"),
         (b"3", "is not an object"),
         (b"null", "is not an object"),
         (b"\xff\xfe{}", "is not text in UTF-8"),
@@ -222,6 +222,9 @@ def test_a_line_that_is_no_event_is_named(line: bytes, says: str) -> None:
         (join("x") | {"at": 5}, "at: must be text: put it in quotes"),
         ({"event": "join", "partner": "x"}, "at: is missing: add it"),
         (join("x", parnter="y"), "parnter: is not known here: did you mean partner?"),
+        (sale("s", DAY, 1, amount=5), "amount: is not known here: did you mean net?"),
+        (join("x", date=DAY), "date: is not known here: did you mean at?"),
+        (join("x", amount=5), "amount: is not known here: remove it"),
         (join("x", zzz=1), "zzz: is not known here: remove it"),
         (join(""), "partner: must not be empty"),
         (join("x" * 201), "partner: must be at most 200 characters long"),
@@ -274,6 +277,10 @@ def test_a_wrong_field_is_named_with_its_remedy(
     [
         (join(at=DAY), "partner: noor has its join on line 1 already: keep one"),
         (sale("s", DAY, 1, partner="x"), "partner: x never joins: add its join"),
+        (
+            sale("s", DAY, 1, partner="nour"),
+            "partner: nour never joins: add its join, or write noor",
+        ),
         (
             sale("s", DAY, 1, partner=None),
             STRANGER,
@@ -331,7 +338,7 @@ def test_an_event_that_fits_nothing_is_refused(
         ({"event": "fee_paid"}, "event: the program has no fee: remove the line"),
         (
             {"event": "tier", "level": "gold"},
-            "level: the program has no gold: it has none",
+            "level: the program has no gold: there are none",
         ),
     ],
 )
