@@ -38,6 +38,7 @@ from portal.config import Settings
 from portal.extensions import db
 from portal.kit import postgres
 from portal.kit.db import transaction
+from portal.kit.memory import spare_the_collector
 from portal.programs.definition import Hold
 from portal.programs.documents import dump_json, preset
 from portal.statements import queries, service
@@ -184,6 +185,7 @@ def prepare(url: str) -> None:
         Settings(secret_key=SECRET, database_url=url, database_owner_url=url)
     )
     app.app_context().push()
+    spare_the_collector()
 
 
 def work(given: tuple[Month, int, int]) -> int:
