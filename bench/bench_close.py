@@ -276,7 +276,8 @@ def measure(sales: int, partners: int, workers: int) -> float:
         f"{sales:>9,} sales of {partners:,} partners, {workers} worker(s): "
         f"{took:.1f} s, {took / sales * 1_000_000:.0f} us a sale "
         f"({busy / sales * 1_000_000:.0f} of the workers' processor), "
-        f"floor {least:.2f} s, ratio {took / least:.1f} (aim {LIMIT:.1f}), memory {memory} MB"
+        f"floor {least:.2f} s, ratio {took / least:.1f} (aim {LIMIT:.1f}), "
+        f"memory {memory} MB"
     )
     return took / least
 
