@@ -238,9 +238,10 @@ def _config(settings: Settings) -> dict[str, object]:
         "TESTING": settings.testing,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "connect_args": {"options": "-c statement_timeout=30000"},
+            "connect_args": {"options": "-c statement_timeout=30000 -c timezone=UTC"},
             "pool_pre_ping": True,  # the database may have restarted meanwhile
             "json_serializer": json_text.written,
+            "json_deserializer": json_text.read,
         },
         "WTF_CSRF_ENABLED": not settings.testing,
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session

@@ -17,6 +17,7 @@ from procrastinate import PsycopgConnector
 from portal import jobs
 from portal.boot import BootError
 from portal.config import Settings
+from portal.kit.memory import spare_the_collector
 
 WORKER_CONCURRENCY = 2
 
@@ -67,6 +68,7 @@ def serve(host: str, workers: int, *, with_worker: bool | None) -> None:
 @with_appcontext
 def worker() -> None:
     """Act on the jobs that wait; any number of machines may run one."""
+    spare_the_collector()
     asyncio.run(work(current_app._get_current_object()))  # type: ignore[attr-defined]  # noqa: SLF001 - the proxy would not survive the thread
 
 

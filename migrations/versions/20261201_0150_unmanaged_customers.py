@@ -6,7 +6,7 @@ from alembic import op
 from migrations.roles import grant
 
 revision = "0150"
-down_revision = "0040"
+down_revision = "0130"
 branch_labels = None
 depends_on = None
 

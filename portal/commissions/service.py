@@ -33,6 +33,19 @@ from portal.tiers.models import TierChange
 TASK = "commissions.recompute"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """What a close froze.
+
+    Attributes:
+        lines: The lines of each enrollment, in the order of the statements.
+        references: What the payment provider calls the sales that were rated.
+    """
+
+    lines: Mapping[UUID, Sequence[LineRow]]
+    references: Mapping[UUID, str]
+
+
 def recompute(session: Session, enrollment_id: UUID, *, now: datetime) -> Recomputed:
     """Bring an enrollment's lines in line with its sales, refunds and gates.
 
@@ -59,7 +72,7 @@ def recompute_all(
     """
     members = enrollments.locked(session, enrollment_ids)
     changes = Changes()
-    results = _rate(session, members, changes, now)
+    results = _rate(session, members, _Facts.read(session, members), changes, now)
     _write(session, changes, now)
     return results
 
@@ -71,7 +84,7 @@ def settle(
     until: datetime,
     period_label: str,
     now: datetime,
-) -> dict[UUID, list[LineRow]]:
+) -> Frozen:
     """Work lines out anew and freeze those that clear before `until` for statements.
 
     What is new is written as frozen at once.
@@ -85,11 +98,11 @@ def settle(
         now: When they are frozen.
 
     Returns:
-        What is frozen now, by enrollment, in the order of the statements. None of it
-        can change any more.
+        What is frozen now. None of it can change any more.
     """
     changes = Changes()
-    _rate(session, members, changes, now)
+    facts = _Facts.read(session, members)
+    _rate(session, members, facts, changes, now)
 
     def clears(row: LineRow) -> bool:
         return row.clears_at is not None and row.clears_at < until
@@ -117,13 +130,21 @@ def settle(
             stated[row.enrollment_id].append(row)
     for rows in stated.values():
         rows.sort(key=attrgetter("occurred_at", "id"))
-    return stated
+    references = {
+        event.sale.id: event.sale.reference
+        for events in facts.events.values()
+        for event in events
+    }
+    return Frozen(lines=stated, references=references)
 
 
 def _rate(
-    session: Session, members: Sequence[Enrollment], changes: Changes, now: datetime
+    session: Session,
+    members: Sequence[Enrollment],
+    facts: "_Facts",
+    changes: Changes,
+    now: datetime,
 ) -> dict[UUID, Recomputed]:
-    facts = _Facts.read(session, members)
     return {
         member.id: _recompute(session, member, facts, now, changes)
         for member in members

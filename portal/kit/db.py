@@ -34,7 +34,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     ) -> datetime | None:
         """Give the connection's time zone no say in what comes back."""
         del dialect
-        return None if value is None else value.astimezone(UTC)
+        # The portal's own connections are in UTC already.
+        if value is None or value.tzinfo is UTC:
+            return value
+        return value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):

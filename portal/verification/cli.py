@@ -8,6 +8,7 @@ from flask.cli import with_appcontext
 from portal.extensions import db
 from portal.kit.clock import utc_now
 from portal.kit.db import snapshot
+from portal.kit.memory import spare_the_collector
 from portal.verification import service
 
 
@@ -21,6 +22,7 @@ def verify(*, as_json: bool, recent: bool) -> None:
     This only reads. A worker does the same every ten minutes on recent rows and every
     night on all, and freezes payouts when it finds something.
     """
+    spare_the_collector()
     now = utc_now()
     with snapshot(db.session()) as session:
         since = service.recent_from(session, now) if recent else None

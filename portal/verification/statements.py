@@ -1,12 +1,14 @@
 """Statements against their lines, their neighbours, the books and their hash."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import chain, groupby, pairwise
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ARRAY, Uuid, and_, any_, func, literal, or_, select
+from sqlalchemy.orm import Session
 
 from portal.commissions.models import Commission
 from portal.kit.ids import public_id
@@ -18,32 +20,55 @@ from portal.statements.rules import LineKind, number_of, totals_of
 from portal.verification.findings import Found, Scope
 
 STATEMENT_KEYS = "statement:%"
-_AT_ONCE = 200
+_AT_ONCE = 25
 """How many statements are in memory together."""
+
+
+class Line(NamedTuple):
+    """A line of a statement as plain values, the columns that a statement shows."""
+
+    statement_id: UUID
+    position: int
+    kind: LineKind
+    commission_id: UUID | None
+    occurred_at: datetime
+    customer: str
+    what: str
+    why: str
+    trace: dict[str, Any]
+    base_minor: int
+    rate: str
+    amount_minor: int
+
+    @property
+    def commission_public_id(self) -> str:
+        """The id of the commission that people see; empty where there is none."""
+        return public_id("com", self.commission_id) if self.commission_id else ""
 
 
 class OfStatement(Protocol):
     """A check of one statement with its lines."""
 
-    def __call__(self, statement: Statement) -> Iterator[str]:
+    def __call__(self, statement: Statement, lines: Sequence[Line]) -> Iterator[str]:
         """Yield what is wrong with it."""
 
 
-def adds_up(statement: Statement) -> Iterator[str]:
+def adds_up(statement: Statement, lines: Sequence[Line]) -> Iterator[str]:
     """I4: opening and lines give the parts, the parts the closing."""
-    lines = [(line.kind, line.amount_minor) for line in statement.lines]
-    if totals_of(statement.opening_minor, lines) != statement.totals:
+    amounts = ((line.kind, line.amount_minor) for line in lines)
+    if totals_of(statement.opening_minor, amounts) != statement.totals:
         yield "its parts are not what its lines add up to"
     if statement.totals.closing != statement.closing_minor:
         yield "its closing is not what its parts add up to"
-    positions = [line.position for line in statement.lines]
+    positions = [line.position for line in lines]
     if positions != list(range(1, statement.line_count + 1)):
         yield f"has not the {statement.line_count} lines it says"
 
 
-def hash_holds(statement: Statement) -> Iterator[str]:
+def hash_holds(statement: Statement, lines: Sequence[Line]) -> Iterator[str]:
     """I11: the stored lines still give the hash that was issued."""
-    if sha256_of(statement_data(statement)) != statement.sha256:
+    data = statement_data(statement, ((line.position, line) for line in lines))
+    if sha256_of(data) != statement.sha256:
         yield "does not have the hash that was issued"
 
 
@@ -55,20 +80,41 @@ OF_EACH: Mapping[str, OfStatement] = MappingProxyType(
 
 def check_each(session: Session, scope: Scope) -> Iterator[tuple[str, str, str]]:
     """Yield the check, the number and the problem of each statement that is wrong."""
-    for statement in _with_lines(session, scope):
-        for name, check in OF_EACH.items():
-            for problem in check(statement):
-                yield name, statement.number, problem
+    for part in _parts(session, scope):
+        lines = _lines_of(session, [statement.id for statement in part])
+        for statement in part:
+            for name, check in OF_EACH.items():
+                for problem in check(statement, lines[statement.id]):
+                    yield name, statement.number, problem
 
 
-def _with_lines(session: Session, scope: Scope) -> Iterable[Statement]:
-    return session.scalars(
-        select(Statement)
+def _parts(session: Session, scope: Scope) -> Iterator[list[Statement]]:
+    """Yield the statements by enrollment and month, a few at a time.
+
+    They are copies outside the session: as they are stored, whatever the session has.
+    """
+    names = [column.key for column in Statement.__table__.columns]
+    rows = session.execute(
+        select(*(getattr(Statement, name) for name in names))
         .where(scope.covers(Statement.issued_at))
-        .options(selectinload(Statement.lines))
         .order_by(Statement.enrollment_id, Statement.count)
-        .execution_options(yield_per=_AT_ONCE, populate_existing=True)
+        .execution_options(yield_per=_AT_ONCE)
     )
+    for part in rows.partitions():
+        yield [Statement(**row._mapping) for row in part]  # noqa: SLF001 - its name is meant for use
+
+
+def _lines_of(session: Session, keys: Sequence[UUID]) -> dict[UUID, list[Line]]:
+    """Return the lines of statements, in their order, as plain values."""
+    found: dict[UUID, list[Line]] = {key: [] for key in keys}
+    rows = session.execute(
+        select(*(getattr(StatementLine, name) for name in Line._fields))
+        .where(StatementLine.statement_id == any_(literal(keys, ARRAY(Uuid))))
+        .order_by(StatementLine.statement_id, StatementLine.position)
+    )
+    for line in map(Line._make, rows):
+        found[line.statement_id].append(line)
+    return found
 
 
 def lines_have_a_statement(session: Session, _scope: Scope) -> Found:
@@ -126,13 +172,7 @@ def are_booked(session: Session, scope: Scope) -> Found:
     """I4: the books owe the partner what the statement adds."""
     # An entry carries the moment of its statement: the same bound fits both.
     booked = _payable_by_key(session, STATEMENT_KEYS, scope)
-    statements = session.scalars(
-        select(Statement)
-        .where(scope.covers(Statement.issued_at))
-        .order_by(Statement.enrollment_id, Statement.count)
-        .execution_options(yield_per=_AT_ONCE, populate_existing=True)
-    )
-    for statement in statements:
+    for statement in chain.from_iterable(_parts(session, scope)):
         payable = booked.pop(f"statement:{statement.id}", 0)
         if payable != statement.totals.booked:
             yield (

@@ -188,7 +188,7 @@ class Story:
             until=until,
             period_label=label,
             now=until,
-        )[self.enrollment.id]
+        ).lines[self.enrollment.id]
         kept = {line.id: line for line in self.lines()}
         return [kept[row.id] for row in frozen]
 

@@ -5,11 +5,12 @@ escaped that need not be. Anyone who holds the JSON file can compute it.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
+from portal.kit import json_text
 from portal.kit.ids import public_id
 from portal.statements.models import Statement
 from portal.statements.rules import LineKind
@@ -76,7 +77,7 @@ def statement_data(
     """
     if lines is None:
         lines = ((line.position, line) for line in statement.lines)
-    totals = statement.totals
+    totals, zone = statement.totals, statement.zone
     return {
         "format": FORMAT,
         "number": statement.number,
@@ -112,7 +113,7 @@ def statement_data(
             "gate": statement.payment_gate,
             "pays_on": statement.pays_on.isoformat() if statement.pays_on else "",
         },
-        "lines": [_line_data(statement, position, line) for position, line in lines],
+        "lines": [_line_data(zone, position, line) for position, line in lines],
         **_correction(statement),
     }
 
@@ -126,12 +127,12 @@ def _correction(statement: Statement) -> dict[str, str]:
     }
 
 
-def _line_data(statement: Statement, position: int, line: Line) -> dict[str, Any]:
+def _line_data(zone: ZoneInfo, position: int, line: Line) -> dict[str, Any]:
     return {
         "position": position,
         "kind": line.kind.value,
         "commission": line.commission_public_id,
-        "date": day_of(statement, line),
+        "date": _day(line.occurred_at, zone),
         "occurred_at": _instant(line.occurred_at),
         "customer": line.customer,
         "what": line.what,
@@ -145,19 +146,17 @@ def _line_data(statement: Statement, position: int, line: Line) -> dict[str, Any
 
 def day_of(statement: Statement, line: Line) -> str:
     """Return the day of a line in the statement's time zone."""
-    return f"{line.occurred_at.astimezone(statement.zone):%Y-%m-%d}"
+    return _day(line.occurred_at, statement.zone)
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).date().isoformat()
 
 
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def canonical(data: dict[str, Any]) -> bytes:
-    """Return the one way to write `data` down."""
-    text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode()
-
-
 def sha256_of(data: dict[str, Any]) -> str:
     """Return the hash of `data` in hexadecimal."""
-    return hashlib.sha256(canonical(data)).hexdigest()
+    return hashlib.sha256(json_text.canonical(data)).hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -163,12 +164,23 @@ class Sources:
     refunds: Mapping[UUID, RefundKind]
 
 
-def sources_of(session: Session, rows: Iterable[Stated]) -> Sources:
-    """Return what commissions are about, in three statements for however many."""
+def sources_of(
+    session: Session,
+    rows: Iterable[Stated],
+    references: Mapping[UUID, str] = MappingProxyType({}),
+) -> Sources:
+    """Return what commissions are about, in three statements for however many.
+
+    Args:
+        session: The session to read from.
+        rows: The commissions.
+        references: What the payment provider calls sales, as far as that is known.
+    """
     kept = list(rows)
+    unknown = {row.sale_id for row in kept}.difference(references)
     columns = (Customer.id, Customer.external_id, Customer.name, Customer.email)
     buyers = _among(session, columns, {row.customer_id for row in kept})
-    sales = _among(session, (Sale.id, Sale.external_id), {row.sale_id for row in kept})
+    sales = _among(session, (Sale.id, Sale.external_id), unknown)
     refunds = _among(
         session,
         (Refund.id, Refund.kind),
@@ -176,7 +188,7 @@ def sources_of(session: Session, rows: Iterable[Stated]) -> Sources:
     )
     return Sources(
         buyers={row[0]: Buyer(*row) for row in buyers},
-        sales=dict(sales),
+        sales={**references, **dict(sales)},
         refunds=dict(refunds),
     )
 

@@ -220,14 +220,16 @@ def _drafts(
     members = enrollments.locked(session, enrollment_ids)
     keys = [member.id for member in members]
     release(session, keys, before=period.ends_at, now=began_at)
-    cleared = commissions.settle(
+    frozen = commissions.settle(
         session,
         members,
         until=period.ends_at,
         period_label=period.label,
         now=began_at,
     )
-    sources = queries.sources_of(session, chain.from_iterable(cleared.values()))
+    sources = queries.sources_of(
+        session, chain.from_iterable(frozen.lines.values()), frozen.references
+    )
     adjusted = queries.adjustments_waiting(session, keys, until=period.close_began_at)
     partners = [member.partner_id for member in members]
     moved = queries.movements_waiting(
@@ -249,7 +251,7 @@ def _drafts(
             period,
             definition=definition,
             carried=begun.get(member.id, Carried()),
-            commissions=cleared[member.id],
+            commissions=frozen.lines[member.id],
             sources=sources,
             adjustments=adjusted.get(member.id, ()),
             movements=moved.get(member.partner_id, ()),
