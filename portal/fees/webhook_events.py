@@ -9,6 +9,30 @@ from portal import jobs
 from portal.fees import queries, rules, service
 from portal.fees.tasks import FOLLOW
 
+EVENTS = frozenset(
+    {
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
+        "charge.refund.updated",
+        "charge.refunded",
+        "checkout.session.completed",
+        "checkout.session.expired",
+        "customer.subscription.created",
+        "customer.subscription.deleted",
+        "customer.subscription.updated",
+        "invoice.marked_uncollectible",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "invoice.voided",
+        "refund.created",
+        "refund.failed",
+        "refund.updated",
+    }
+)
+"""What an entry fee needs to hear of; about others it does nothing."""
+
 
 def concerns_a_fee(session: Session, stripe_object: dict[str, Any]) -> bool:
     """Tell whether an event's object belongs to an entry fee and not to a sale."""
@@ -25,6 +49,8 @@ def act(session: Session, event: dict[str, Any], *, now: datetime) -> str:
     afterwards by a job, so that order and repetition of events do not matter.
     """
     stripe_object = event["data"]["object"]
+    if event["type"] not in EVENTS:
+        return "entry fee: nothing to do"
     if stripe_object["object"] == "checkout.session":
         if event["type"] == "checkout.session.expired":
             service.expire_checkout(session, stripe_object["id"], now=now)

@@ -189,7 +189,11 @@ class History:
     def tell(self, most: int | None) -> None:
         """Act on events in any order, some of them again; none: all that are left."""
         known = {event["id"] for event in self.told}
-        fresh = [event for event in self.sandbox.events() if event["id"] not in known]
+        fresh = [
+            event
+            for event in self.sandbox.events()
+            if event["id"] not in known and event["type"] in webhook_events.EVENTS
+        ]
         self.chance.shuffle(fresh)
         fresh = fresh[:most]
         self.told += fresh
