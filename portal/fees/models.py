@@ -84,6 +84,8 @@ class FeeSubscription(Base):
     stripe_subscription_id: Mapped[str | None] = mapped_column(unique=True)
     current_period_end: Mapped[datetime | None]
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
+    trial_end: Mapped[datetime | None]
+    """When the first payment is due; none without a trial."""
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     duplicate_of_id: Mapped[UUID | None] = mapped_column(
@@ -102,6 +104,14 @@ class FeeSubscription(Base):
     def amount(self) -> Money:
         """The price of one interval."""
         return Money(self.amount_minor, self.currency)
+
+    def asks_like(self, other: "FeeSubscription") -> bool:
+        """Tell whether it asks for the same price, equally often."""
+        return (self.amount, self.interval, self.tier) == (
+            other.amount,
+            other.interval,
+            other.tier,
+        )
 
     @property
     def renewal_failed_at(self) -> datetime:
@@ -158,6 +168,8 @@ class FeeInvoice(Base):
     paid_at: Mapped[datetime | None]
     attempts: Mapped[int]
     hosted_url: Mapped[str]
+    """Where Stripe shows it, to pay it or as a receipt; empty for none."""
+    pdf_url: Mapped[str] = mapped_column(server_default="")
     payment_ids: Mapped[list[Any]]
     """Stripe's payment intents and charges, by which a refund is recognised."""
 

@@ -28,6 +28,22 @@ def live(
     return session.scalar(query.with_for_update() if lock else query)
 
 
+def ever_ran(session: Session, enrollment_id: UUID) -> bool:
+    """Tell whether the enrollment ever had a subscription at Stripe."""
+    return bool(
+        session.scalar(
+            select(
+                select(FeeSubscription.id)
+                .where(
+                    FeeSubscription.enrollment_id == enrollment_id,
+                    FeeSubscription.stripe_subscription_id.is_not(None),
+                )
+                .exists()
+            )
+        )
+    )
+
+
 def governing(session: Session, enrollment_id: UUID) -> UUID | None:
     """Return which subscription decides about the enrollment's gate.
 

@@ -59,6 +59,7 @@ class SubscriptionFacts:
     status: FeeStatus
     period_end: datetime
     cancel_at_period_end: bool
+    trial_end: datetime | None
     ended_at: datetime | None
     enrollment_id: UUID | None
     """Read from our own mark; none where somebody wrote something else there."""
@@ -83,6 +84,7 @@ class InvoiceFacts:
     created_at: datetime
     attempts: int
     hosted_url: str
+    pdf_url: str
     payment_ids: tuple[str, ...]
     """Payment intents and charges that paid it."""
 
@@ -126,6 +128,7 @@ def read_subscription(stripe_object: dict[str, Any]) -> SubscriptionFacts:
         status=_STATUS_OF_STRIPE[stripe_object["status"]],
         period_end=_at(end),
         cancel_at_period_end=bool(stripe_object["cancel_at_period_end"]),
+        trial_end=_moment(stripe_object.get("trial_end")),
         ended_at=_moment(stripe_object["ended_at"]),
         enrollment_id=_marked_enrollment(stripe_object.get("metadata") or {}),
     )
@@ -170,6 +173,7 @@ def read_invoice(
         created_at=_at(stripe_object["created"]),
         attempts=stripe_object["attempt_count"],
         hosted_url=stripe_object.get("hosted_invoice_url") or "",
+        pdf_url=stripe_object.get("invoice_pdf") or "",
         payment_ids=tuple(dict.fromkeys(payment_ids)),
     )
 

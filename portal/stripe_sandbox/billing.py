@@ -81,12 +81,7 @@ def draft(
         "billing_reason": reason,
         "created": store.now,
         "currency": lines[0].price["currency"],
-        "customer": customer["id"],
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_tax_ids": list(customer.get("_tax_ids", [])),
+        **_addressee(customer),
         "description": None,
         "discounts": [discount[0]["id"]] if discount else [],
         "invoice_pdf": None,
@@ -100,7 +95,6 @@ def draft(
         "parent": _parent(subscription),
         "period_start": period[0],
         "period_end": period[1],
-        "starting_balance": customer["balance"],
         "status": "draft",
         "status_transitions": dict.fromkeys(
             ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
@@ -120,6 +114,19 @@ def draft(
     store.add(invoice)
     store.emit("invoice.created", invoice)
     return invoice
+
+
+def _addressee(customer: Obj) -> Obj:
+    """Return what an invoice keeps of who is to pay, as it is now."""
+    return {
+        "customer": customer["id"],
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_tax_ids": list(customer.get("_tax_ids", [])),
+        "starting_balance": customer["balance"],
+    }
 
 
 def _discounted(lines: list[Obj], discount: tuple[Obj, Obj] | None) -> int:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from flask import Flask
@@ -7,9 +8,11 @@ from sqlalchemy.orm import Session
 from portal.accounts.models import User
 from portal.enrollments.models import Enrollment
 from portal.fees import queries, tasks, webhook_events
+from portal.payments.gateway import EXTENSION, StripeGateway
+from portal.programs.documents import preset
 from portal.stripe_sandbox.sandbox import Sandbox
-from tests.factories.people import PartnerMemberFactory
-from tests.factories.programs import EnrollmentFactory
+from tests.factories.people import PartnerFactory, PartnerMemberFactory
+from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 
 CARD_THAT_FAILS_LATER = "4000000000000341"
 
@@ -22,6 +25,37 @@ def payer(session: Session) -> tuple[User, Enrollment]:
     del session
     member = PartnerMemberFactory.create()
     return member.user, EnrollmentFactory.create(partner=member.partner)
+
+
+@pytest.fixture
+def gateway(app: Flask, sandbox: Sandbox) -> StripeGateway:
+    """The gateway to the test's own Stripe account."""
+    del sandbox
+    return cast("StripeGateway", app.extensions[EXTENSION])
+
+
+PayerOf = Callable[..., tuple[User, Enrollment]]
+
+
+@pytest.fixture
+def payer_of(session: Session) -> PayerOf:
+    """Make an owner whose partner's program asks for a fee of the test's own."""
+    del session
+
+    def made(
+        country: str = "US", tier: str | None = None, **fee: object
+    ) -> tuple[User, Enrollment]:
+        partner = PartnerFactory.create(country=country)
+        member = PartnerMemberFactory.create(partner=partner)
+        definition = preset("hubspot-solutions-partner").model_dump(mode="json")
+        definition["fee"] |= fee
+        version = ProgramVersionFactory.create(definition_json=definition)
+        enrollment = EnrollmentFactory.create(
+            partner=partner, version=version, tier=tier
+        )
+        return member.user, enrollment
+
+    return made
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def subscription(
         status=status,
         period_end=END,
         cancel_at_period_end=False,
+        trial_end=None,
         ended_at=ended_at,
         enrollment_id=None,
     )
@@ -56,6 +57,7 @@ def invoice(
         created_at=NOW,
         attempts=1,
         hosted_url="",
+        pdf_url="",
         payment_ids=(),
     )
 

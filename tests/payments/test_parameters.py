@@ -1,6 +1,7 @@
 """What we send to Stripe, held against the types of Stripe's own library."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -9,7 +10,7 @@ import pytest
 import stripe
 
 from portal.kit.money import Money
-from portal.payments.gateway import StripeGateway
+from portal.payments.gateway import PageOptions, StripeGateway
 from portal.stripe_sandbox.client import SandboxHTTPClient, parameters_of
 from portal.stripe_sandbox.errors import ApiError
 from portal.stripe_sandbox.parameters import check, decode
@@ -46,23 +47,38 @@ def recording() -> Recording:
 
 
 def verbs(gateway: StripeGateway, sandbox: Sandbox) -> Iterator[Callable[[], object]]:
+    asked: dict[str, Any] = {
+        "enrollment_id": UUID(int=1),
+        "product": "Fee",
+        "amount": Money(3_500, "USD"),
+        "interval": "month",
+        "email": "payer@partner.example",
+        "success_url": "https://portal.example/paid",
+        "cancel_url": "https://portal.example/",
+    }
     page = gateway.open_fee_checkout(
+        **asked,
         key="one",
-        enrollment_id=UUID(int=1),
-        product="Fee",
-        amount=Money(3_500, "USD"),
-        interval="month",
-        email="payer@partner.example",
-        success_url="https://portal.example/paid",
-        cancel_url="https://portal.example/",
+        options=PageOptions(
+            trial_days=14, promotion_codes=True, address=True, tax_id=True
+        ),
     )
-    subscription = str(sandbox.complete_checkout(page.id)["subscription"])
+    assert gateway.open_page(page.id) == page.url
+    gateway.client.v1.coupons.create({"id": "TEN", "percent_off": 10})
+    another = gateway.open_fee_checkout(
+        **asked, key="two", options=PageOptions(coupon="TEN")
+    )
+    paid = sandbox.complete_checkout(page.id)
+    sandbox.advance_to(NOW + timedelta(days=15))
+    subscription = str(paid["subscription"])
     fetched = gateway.fetch_subscription(subscription)
     customer = fetched.subscription["customer"]
-    charge = fetched.invoices[0].charges[0]["id"]
+    charge = next(c["id"] for one in fetched.invoices for c in one.charges)
     yield lambda: gateway.open_billing_portal(
         customer, return_url="https://portal.example/"
     )
+    yield lambda: gateway.set_ending(subscription, ends=True)
+    yield lambda: gateway.close_page(another.id)
     yield lambda: gateway.refund(charge, key="refund")
     yield lambda: gateway.cancel_now(subscription)
 

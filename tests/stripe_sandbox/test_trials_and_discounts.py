@@ -122,7 +122,8 @@ class TestDiscount:
         duration: Json,
         totals: list[int],
     ) -> None:
-        coupon = client.v1.coupons.create({"percent_off": 25, **duration})
+        params: Json = {"percent_off": 25, **duration}
+        coupon = client.v1.coupons.create(params)
         session = open_session(discounts=[{"coupon": coupon.id}])
         sandbox.complete_checkout(session.id)
 
