@@ -2,7 +2,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal.fees.models import FeeInvoice, FeeSubscription
+from portal.fees.models import FeeInvoice, FeeMove, FeeSubscription
+from portal.kit.money import Money
 from portal.mail import service as mail
 from portal.partners import queries as partners
 from portal.partners.models import Partner
@@ -42,6 +43,27 @@ def send_paid_twice(
     _send(session, partner, subscription, "fees/paid_twice", now=now)
 
 
+def send_moved(
+    session: Session,
+    partner: Partner,
+    subscription: FeeSubscription,
+    move: FeeMove,
+    *,
+    now: datetime,
+) -> None:
+    """Say that the fee has another price now, and how the difference is settled."""
+    _send(
+        session,
+        partner,
+        subscription,
+        "fees/moved",
+        now=now,
+        before=Money(move.from_minor, move.currency),
+        is_dearer=move.to_minor > move.from_minor,
+        interval=subscription.interval,
+    )
+
+
 def _send(
     session: Session,
     partner: Partner,
@@ -49,7 +71,7 @@ def _send(
     template: str,
     *,
     now: datetime,
-    **more: str,
+    **more: str | bool | Money,
 ) -> None:
     for owner in partners.owners(session, partner.id):
         mail.enqueue(
@@ -64,6 +86,11 @@ def _send(
                 "number": about.number if isinstance(about, FeeInvoice) else "",
                 "amount": format_money(about.amount, owner.locale),
                 "path": "/app/billing",
-                **more,
+                **{
+                    name: format_money(value, owner.locale)
+                    if isinstance(value, Money)
+                    else value
+                    for name, value in more.items()
+                },
             },
         )

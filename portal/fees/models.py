@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,10 +25,12 @@ from portal.kit.db import Base
 from portal.kit.errors import Conflict
 from portal.kit.ids import new_id, public_id
 from portal.kit.money import Money
+from portal.programs.definition import FeeInterval
 
 _UTC = ZoneInfo("UTC")
 
 ONE_LIVE_SUBSCRIPTION = "uq_fee_subscriptions_live"
+ONE_OPEN_MOVE = "uq_fee_moves_open"
 
 _S = FeeStatus
 
@@ -114,6 +116,11 @@ class FeeSubscription(Base):
         )
 
     @property
+    def fee_interval(self) -> FeeInterval:
+        """How often it is paid, as the definition names it."""
+        return cast("FeeInterval", self.interval)
+
+    @property
     def renewal_failed_at(self) -> datetime:
         """When the renewal failed, of one that is past due.
 
@@ -141,6 +148,39 @@ class FeeSubscription(Base):
                 )
             )
         self.status = status
+
+
+class FeeMove(Base):
+    """A change of a running subscription's price; written down before Stripe is asked.
+
+    Its id is the key under which Stripe is asked. At most one of a subscription is not
+    done, so that two workers can only ask for the same.
+    """
+
+    __tablename__ = "fee_moves"
+    __table_args__ = (
+        CheckConstraint("from_minor > 0 AND to_minor > 0", name="positive"),
+        Index(
+            ONE_OPEN_MOVE,
+            "subscription_id",
+            unique=True,
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    subscription_id: Mapped[UUID] = mapped_column(
+        ForeignKey("fee_subscriptions.id"), index=True
+    )
+    tier: Mapped[str | None]
+    """For which tier the new price is."""
+    from_minor: Mapped[int] = mapped_column(BigInteger)
+    to_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+    subscription: Mapped[FeeSubscription] = relationship(lazy="raise")
 
 
 class FeeInvoice(Base):

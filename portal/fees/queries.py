@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal.enrollments.models import Enrollment
 from portal.fees import rules
-from portal.fees.models import FeeInvoice, FeeSubscription
+from portal.fees.models import FeeInvoice, FeeMove, FeeSubscription
 from portal.fees.rules import FeeStatus
 from portal.kit.errors import NotFound
 
@@ -42,6 +42,25 @@ def ever_ran(session: Session, enrollment_id: UUID) -> bool:
             )
         )
     )
+
+
+def open_move(session: Session, subscription_id: UUID) -> FeeMove | None:
+    """Return the change of price that was begun and is not done, if there is one."""
+    return session.scalar(
+        select(FeeMove).where(
+            FeeMove.subscription_id == subscription_id, FeeMove.done_at.is_(None)
+        )
+    )
+
+
+def move(session: Session, move_id: UUID) -> FeeMove:
+    """Return a change of price with its subscription."""
+    return session.scalars(
+        select(FeeMove)
+        .where(FeeMove.id == move_id)
+        .options(joinedload(FeeMove.subscription))
+        .execution_options(populate_existing=True)
+    ).one()
 
 
 def governing(session: Session, enrollment_id: UUID) -> UUID | None:

@@ -1,9 +1,12 @@
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 from flask import current_app
+from sqlalchemy.orm import Session
 
 from portal import jobs
+from portal.enrollments import queries as enrollments
 from portal.extensions import db
 from portal.fees import rules, service
 from portal.kit.clock import utc_now
@@ -29,6 +32,44 @@ def bring_in_line(stripe_subscription_id: str, *, now: datetime) -> None:
     ]
     with transaction(db.session()) as session:
         service.follow(session, facts, invoices, now=now)
+
+
+@jobs.task(service.MATCH_PRICE)
+def match_price(enrollment_id: str) -> None:
+    """Move a running fee to the price that the partner has now."""
+    bring_price_in_line(db.session(), _gateway(), UUID(enrollment_id), now=utc_now())
+
+
+def bring_price_in_line(
+    session: Session, gateway: StripeGateway, enrollment_id: UUID, *, now: datetime
+) -> None:
+    """Do what `match_price` does, at the moment `now`.
+
+    Three steps: write down the move, ask Stripe under its key, note that it is done.
+    Dying between them is harmless, and so is a second worker: both ask for the same
+    under the same key. The price may have changed meanwhile, so it is looked at again.
+
+    Args:
+        session: A session without an open transaction.
+        gateway: Whom to ask.
+        enrollment_id: Whose fee.
+        now: The moment.
+    """
+    while True:
+        with transaction(session):
+            enrollment = enrollments.get(session, enrollment_id, lock=True)
+            move = service.plan_move(session, enrollment, now=now)
+        if move is None:
+            return
+        gateway.move_price(
+            move.stripe_id,
+            move.price,
+            key=f"fee-move:{move.id}",
+            at_once=move.is_dearer,
+        )
+        with transaction(session):
+            enrollment = enrollments.get(session, enrollment_id, lock=True)
+            service.finish_move(session, enrollment, move.id, now=now)
 
 
 @jobs.task(service.GIVE_BACK)

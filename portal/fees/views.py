@@ -149,7 +149,7 @@ def pay(enrollment_id: UUID) -> ResponseReturnValue:
             enrollment_id=enrollment_id,
             product=_product(enrollment),
             amount=begun.subscription.amount,
-            interval=cast("FeeInterval", begun.subscription.interval),
+            interval=begun.subscription.fee_interval,
             email=user.email,
             success_url=f"{_settings().base_url}{url_for('.paid')}",
             cancel_url=_settings().base_url + url_for(".index"),

@@ -261,6 +261,51 @@ class StripeGateway:
             )
         return session.url
 
+    def move_price(
+        self, subscription_id: str, price: Money, *, key: str, at_once: bool
+    ) -> None:
+        """Let a running subscription cost something else; the same key, one change.
+
+        One that has the price already, and one that has ended, stay as they are.
+
+        Args:
+            subscription_id: Stripe's id.
+            price: What each interval costs; the currency is the subscription's.
+            key: What makes Stripe act once, however often and by whom it is asked.
+            at_once: Whether the difference for the rest of the period is charged now;
+                if not, it is settled on the next invoice.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            found = self.client.v1.subscriptions.retrieve(subscription_id)
+            item = found.to_dict()["items"]["data"][0]
+            if item["price"]["unit_amount"] == price.minor or found.status in _ENDED:
+                return
+            recurring = item["price"]["recurring"]
+            self.client.v1.subscriptions.update(
+                subscription_id,
+                {
+                    "items": [
+                        {
+                            "id": item["id"],
+                            "price_data": {
+                                "currency": price.currency.lower(),
+                                "product": item["price"]["product"],
+                                "unit_amount": price.minor,
+                                "recurring": {"interval": recurring["interval"]},
+                            },
+                        }
+                    ],
+                    "proration_behavior": "always_invoice"
+                    if at_once
+                    else "create_prorations",
+                },
+                {"idempotency_key": key},
+            )
+
     def fetch_subscription(self, subscription_id: str) -> FetchedSubscription:
         """Return a subscription as Stripe has it now, with all its invoices.
 

@@ -18,11 +18,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.enrollments import queries as enrollments
+from portal.extensions import db
 from portal.fees import queries, rules, service, tasks, webhook_events
 from portal.fees.models import FeeInvoice, FeeSubscription
 from portal.kit.money import Money
 from portal.ledger.models import LedgerAccount, Posting
-from portal.payments.gateway import EXTENSION, SANDBOX_KEY, StripeGateway
+from portal.payments.gateway import EXTENSION, SANDBOX_KEY, PageOptions, StripeGateway
 from portal.stripe_sandbox.client import SandboxHTTPClient
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.factories.base_factory import NOW
@@ -70,6 +71,7 @@ class History:
                     self.won,
                     self.lost,
                     self.refunded,
+                    self.moved,
                 ]
             )
             self.steps.append(step.__name__)
@@ -93,6 +95,7 @@ class History:
             interval=fee.interval,
             created_at=NOW,
         )
+        trial_days = self.chance.choice([0, 0, 14])
         self.session.add(begun)
         self.session.flush()
         page = StripeGateway(self.client).open_fee_checkout(
@@ -104,6 +107,7 @@ class History:
             email="payer@partner.example",
             success_url="https://portal.example/paid",
             cancel_url="https://portal.example/",
+            options=PageOptions(trial_days=trial_days),
         )
         service.note_checkout(begun, page.id)
         self.session.flush()
@@ -170,6 +174,21 @@ class History:
             if left and not charge["disputed"]:
                 self.sandbox.refund(charge["id"], self.chance.choice([left, 100, left]))
 
+    def moved(self) -> None:
+        """Reach another tier, which has another price; a worker may come twice."""
+        enrollment = enrollments.get(self.session, self.enrollment_id)
+        enrollment.tier = self.chance.choice(["gold", "elite", None])
+        self.session.flush()
+        for _n in range(self.chance.randint(1, 2)):
+            with self.app.app_context():
+                tasks.bring_price_in_line(
+                    db.session(),
+                    StripeGateway(self.client),
+                    self.enrollment_id,
+                    now=self.sandbox.clock,
+                )
+        self.session.expire_all()
+
     # What Stripe has
 
     @property
@@ -179,6 +198,10 @@ class History:
     @property
     def invoices(self) -> list[Obj]:
         return list(self.sandbox.store.every("invoice"))
+
+    @property
+    def subscriptions(self) -> list[Obj]:
+        return list(self.sandbox.store.every("subscription"))
 
     @property
     def charges(self) -> list[Obj]:
@@ -229,7 +252,8 @@ class History:
             )
         ).one()
         truth = self.truth
-        yield from differs("status", row.status.value, truth["status"])
+        status = "active" if truth["status"] == "trialing" else truth["status"]
+        yield from differs("status", row.status.value, status)
         if self.believes:
             return
         yield from differs(
@@ -258,6 +282,10 @@ class History:
         ]
         yield from differs("disputed", sum(i.taken_back_minor for i in ours), sum(gone))
         yield from differs("cash", self.cash_booked(), self.cash_held())
+        live = [s for s in self.subscriptions if s["status"] != "canceled"]
+        yield from differs("live", int(row.status in queries.LIVE), len(live))
+        price = truth["items"]["data"][0]["price"]["unit_amount"]
+        yield from differs("price", row.amount_minor, price)
         yield from differs("gate", self.gate_is_met(), self.gate_should_be_met())
 
     def cash_booked(self) -> int:
@@ -301,9 +329,11 @@ class History:
         ends = [
             max(line["period"]["end"] for line in i["lines"]["data"])
             for i in self.invoices
-            if i["status"] == "paid" and paid_by.get(i["id"]) in good
+            if i["status"] == "paid"
+            and (not i["amount_paid"] or paid_by.get(i["id"]) in good)
         ]
-        never_renews = truth["status"] == "active" and truth["cancel_at_period_end"]
+        runs = truth["status"] in ("active", "trialing")
+        never_renews = runs and truth["cancel_at_period_end"]
         grace = 0 if never_renews else int((7 * DAY).total_seconds())
         return bool(ends) and clock < max(ends) + grace
 

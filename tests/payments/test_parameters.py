@@ -77,6 +77,9 @@ def verbs(gateway: StripeGateway, sandbox: Sandbox) -> Iterator[Callable[[], obj
     yield lambda: gateway.open_billing_portal(
         customer, return_url="https://portal.example/"
     )
+    yield lambda: gateway.move_price(
+        subscription, Money(9_500, "USD"), key="move", at_once=True
+    )
     yield lambda: gateway.set_ending(subscription, ends=True)
     yield lambda: gateway.close_page(another.id)
     yield lambda: gateway.refund(charge, key="refund")

@@ -2,6 +2,13 @@
 
 from portal.fees.service.following import GIVE_BACK, follow
 from portal.fees.service.gate import grace_of
+from portal.fees.service.moving import (
+    MATCH_PRICE,
+    Move,
+    finish_move,
+    match_later,
+    plan_move,
+)
 from portal.fees.service.paying import (
     Begun,
     CannotEnd,
@@ -18,17 +25,22 @@ from portal.fees.service.paying import (
 
 __all__ = [
     "GIVE_BACK",
+    "MATCH_PRICE",
     "Begun",
     "CannotEnd",
     "FeeRuns",
+    "Move",
     "NoFee",
     "NoSuchInterval",
     "NothingToManage",
     "ask_to_end",
     "begin",
     "expire_checkout",
+    "finish_move",
     "follow",
     "grace_of",
     "link_checkout",
+    "match_later",
     "note_checkout",
+    "plan_move",
 ]

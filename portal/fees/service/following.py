@@ -15,6 +15,7 @@ from portal.fees.models import FeeInvoice, FeeSubscription
 from portal.fees.rules import FeeStatus, InvoiceFacts, SubscriptionFacts
 from portal.fees.service.booking import book
 from portal.fees.service.gate import follow_gate, grace_of
+from portal.fees.service.moving import match_later
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
 
@@ -70,6 +71,8 @@ def follow(
     session.flush()
     if queries.governing(session, enrollment.id) == subscription.id:
         follow_gate(session, enrollment, facts, invoices, now=now)
+    if subscription.tier != enrollment.tier:
+        match_later(session, enrollment)
     return subscription
 
 
