@@ -22,9 +22,11 @@ def index() -> ResponseReturnValue:
     """List the subscriptions of all partners, newest first."""
     asked = request.args.get("status", "")
     status = FeeStatus(asked) if asked in set(FeeStatus) else None
+    subscriptions = queries.for_staff(db.session(), status, limit=NEWEST)
     return render_template(
         "fees/admin/index.html",
-        subscriptions=queries.for_staff(db.session(), status, limit=NEWEST),
+        subscriptions=subscriptions,
+        steps=queries.last_steps(db.session(), [one.id for one in subscriptions]),
         statuses=list(FeeStatus),
         status=status,
         now=utc_now(),

@@ -1,5 +1,6 @@
-from datetime import datetime
+from datetime import date, datetime
 
+from babel.dates import format_date
 from sqlalchemy.orm import Session
 
 from portal.fees.models import FeeInvoice, FeeMove, FeeSubscription
@@ -9,12 +10,20 @@ from portal.partners import queries as partners
 from portal.partners.models import Partner
 from portal.web.formats import format_money
 
+Shown = str | bool | date | Money
+"""What a mail can tell."""
+
 
 def send_paid(
-    session: Session, partner: Partner, invoice: FeeInvoice, *, now: datetime
+    session: Session,
+    partner: Partner,
+    invoice: FeeInvoice,
+    *,
+    was_late: bool,
+    now: datetime,
 ) -> None:
-    """Send the receipt to the partner's owners."""
-    _send(session, partner, invoice, "fees/paid", now=now)
+    """Send the receipt to the owners; if it was late, say that all is well."""
+    _send(session, partner, invoice, "fees/paid", now=now, was_late=was_late)
 
 
 def send_failed(
@@ -22,17 +31,18 @@ def send_failed(
     partner: Partner,
     invoice: FeeInvoice,
     *,
-    grace_until: datetime,
+    stops_at: datetime,
     now: datetime,
 ) -> None:
-    """Say that a renewal failed, and until when nothing changes."""
+    """Say that a payment failed, and when what stops, or that it has stopped."""
     _send(
         session,
         partner,
         invoice,
         "fees/failed",
         now=now,
-        grace_until=grace_until.date().isoformat(),
+        stops_at=stops_at.date(),
+        is_over=stops_at <= now,
     )
 
 
@@ -71,7 +81,7 @@ def _send(
     template: str,
     *,
     now: datetime,
-    **more: str | bool | Money,
+    **more: Shown,
 ) -> None:
     for owner in partners.owners(session, partner.id):
         mail.enqueue(
@@ -86,11 +96,15 @@ def _send(
                 "number": about.number if isinstance(about, FeeInvoice) else "",
                 "amount": format_money(about.amount, owner.locale),
                 "path": "/app/billing",
-                **{
-                    name: format_money(value, owner.locale)
-                    if isinstance(value, Money)
-                    else value
-                    for name, value in more.items()
-                },
+                **{name: _shown(value, owner.locale) for name, value in more.items()},
             },
         )
+
+
+def _shown(value: Shown, locale: str) -> str | bool:
+    """Return a fact as the template takes it: money and days in the reader's words."""
+    if isinstance(value, Money):
+        return format_money(value, locale)
+    if isinstance(value, date):
+        return format_date(value, "long", locale=locale)
+    return value

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -206,6 +207,8 @@ class FeeInvoice(Base):
     period_end: Mapped[datetime]
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    """When it was first to be charged; none while it is a draft."""
     attempts: Mapped[int]
     hosted_url: Mapped[str]
     """Where Stripe shows it, to pay it or as a receipt; empty for none."""
@@ -233,3 +236,18 @@ class FeeInvoice(Base):
     def mirror(self, status: str) -> None:
         """Take over Stripe's status."""
         self.status = status
+
+
+class FeeNotice(Base):
+    """That a partner was told of an unpaid invoice; added, never changed."""
+
+    __tablename__ = "fee_notices"
+    __table_args__ = (
+        UniqueConstraint("invoice_id", "step", name="uq_fee_notices_step"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("fee_invoices.id"))
+    step: Mapped[int]
+    """On which day after the failure, of `rules.DUNNING_DAYS`."""
+    sent_at: Mapped[datetime]

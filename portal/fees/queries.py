@@ -1,15 +1,16 @@
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import select, union_all
+from sqlalchemy import func, or_, select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal.enrollments.models import Enrollment
 from portal.fees import rules
-from portal.fees.models import FeeInvoice, FeeMove, FeeSubscription
+from portal.fees.models import FeeInvoice, FeeMove, FeeNotice, FeeSubscription
 from portal.fees.rules import FeeStatus
 from portal.kit.errors import NotFound
 
@@ -42,6 +43,59 @@ def ever_ran(session: Session, enrollment_id: UUID) -> bool:
             )
         )
     )
+
+
+def overdue(session: Session, subscription_id: UUID) -> Sequence[FeeInvoice]:
+    """Return the invoices that could not be charged, oldest first."""
+    return session.scalars(
+        select(FeeInvoice)
+        .where(
+            FeeInvoice.subscription_id == subscription_id,
+            FeeInvoice.status == "open",
+            FeeInvoice.attempts > 0,
+        )
+        .order_by(FeeInvoice.created_at, FeeInvoice.id)
+    ).all()
+
+
+def steps_told(session: Session, invoice_id: UUID) -> Sequence[int]:
+    """Return on which days after the failure the partner was told."""
+    return session.scalars(
+        select(FeeNotice.step).where(FeeNotice.invoice_id == invoice_id)
+    ).all()
+
+
+def last_steps(session: Session, keys: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the last reminder of each subscription that has an unpaid invoice."""
+    rows = session.execute(
+        select(FeeInvoice.subscription_id, func.max(FeeNotice.step))
+        .join(FeeNotice, FeeNotice.invoice_id == FeeInvoice.id)
+        .where(FeeInvoice.subscription_id.in_(keys), FeeInvoice.status == "open")
+        .group_by(FeeInvoice.subscription_id)
+    )
+    return dict(row for row in rows)
+
+
+def to_keep_up(session: Session, *, now: datetime) -> Sequence[UUID]:
+    """Return the enrollments whose fee may need something, ordered by id.
+
+    What is past due, what should have renewed, and what has the price of another tier.
+    """
+    return session.scalars(
+        select(Enrollment.id)
+        .join(FeeSubscription, FeeSubscription.enrollment_id == Enrollment.id)
+        .where(
+            FeeSubscription.duplicate_of_id.is_(None),
+            FeeSubscription.stripe_subscription_id.is_not(None),
+            FeeSubscription.status.in_((FeeStatus.ACTIVE, FeeStatus.PAST_DUE)),
+            or_(
+                FeeSubscription.status == FeeStatus.PAST_DUE,
+                FeeSubscription.current_period_end <= now,
+                FeeSubscription.tier.is_distinct_from(Enrollment.tier),
+            ),
+        )
+        .order_by(Enrollment.id)
+    ).all()
 
 
 def open_move(session: Session, subscription_id: UUID) -> FeeMove | None:

@@ -7,8 +7,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from portal.enrollments.notices import FEE_REMINDER_DAYS
+
 FEE_MARK = "fee"
 """Value of the metadata key `gatehouse` on everything that belongs to an entry fee."""
+
+
+DUNNING_DAYS = FEE_REMINDER_DAYS
+"""On which days after a payment failed the partner is written to."""
 
 
 class FeeStatus(StrEnum):
@@ -81,6 +87,8 @@ class InvoiceFacts:
     period_start: datetime
     period_end: datetime
     paid_at: datetime | None
+    due_at: datetime | None
+    """When it was first to be charged; none for a draft."""
     created_at: datetime
     attempts: int
     hosted_url: str
@@ -170,6 +178,7 @@ def read_invoice(
         period_start=_at(max(starts, default=stripe_object["period_start"])),
         period_end=_at(max(ends, default=stripe_object["period_end"])),
         paid_at=_moment(stripe_object["status_transitions"]["paid_at"]),
+        due_at=_moment(stripe_object["status_transitions"]["finalized_at"]),
         created_at=_at(stripe_object["created"]),
         attempts=stripe_object["attempt_count"],
         hosted_url=stripe_object.get("hosted_invoice_url") or "",
@@ -198,6 +207,12 @@ def is_marked(stripe_object: dict[str, Any]) -> bool:
         (place.get("metadata") or {}).get("gatehouse") == FEE_MARK
         for place in (stripe_object, parent, older)
     )
+
+
+def dunning_step(failed_at: datetime, now: datetime) -> int:
+    """Return the latest day of `DUNNING_DAYS` that has come since the failure."""
+    days = (now - failed_at) // timedelta(days=1)
+    return max((day for day in DUNNING_DAYS if day <= days), default=0)
 
 
 @dataclass(frozen=True, slots=True)

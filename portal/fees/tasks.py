@@ -8,15 +8,13 @@ from sqlalchemy.orm import Session
 from portal import jobs
 from portal.enrollments import queries as enrollments
 from portal.extensions import db
-from portal.fees import rules, service
+from portal.fees import queries, rules, service
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
 from portal.payments.gateway import EXTENSION, StripeGateway
 
-FOLLOW = "fees.follow"
 
-
-@jobs.task(FOLLOW)
+@jobs.task(service.FOLLOW)
 def follow(stripe_subscription_id: str) -> None:
     """Fetch a subscription from Stripe and bring our record in line with it."""
     bring_in_line(stripe_subscription_id, now=utc_now())
@@ -32,6 +30,23 @@ def bring_in_line(stripe_subscription_id: str, *, now: datetime) -> None:
     ]
     with transaction(db.session()) as session:
         service.follow(session, facts, invoices, now=now)
+
+
+@jobs.periodic("fees.keep_up", cron="20 */6 * * *")
+def keep_up() -> None:
+    """Remind of what is unpaid, and catch up with what no event told.
+
+    More than once a day, so that a reminder comes on its day in every time zone.
+    """
+    keep_up_at(utc_now())
+
+
+def keep_up_at(now: datetime) -> None:
+    """Do what `keep_up` does, at the moment `now`."""
+    for enrollment_id in queries.to_keep_up(db.session(), now=now):
+        with transaction(db.session()) as session:
+            enrollment = enrollments.get(session, enrollment_id, lock=True)
+            service.keep_up(session, enrollment, now=now)
 
 
 @jobs.task(service.MATCH_PRICE)

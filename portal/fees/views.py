@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 from uuid import UUID
@@ -63,6 +64,7 @@ class Card:
         given_back: Whether a second payment goes back.
         can_pay: Whether there is something to pay.
         trial_days: How many days are free before the first payment.
+        stops_at: When an unpaid fee stops what it is needed for; none if it is paid.
     """
 
     enrollment: Enrollment
@@ -72,6 +74,7 @@ class Card:
     given_back: bool
     can_pay: bool
     trial_days: int
+    stops_at: datetime | None
 
 
 @bp.get("")
@@ -118,6 +121,9 @@ def _card(
         current=current or (mine[0] if mine else None),
         can_pay=current is None or current.status is FeeStatus.PENDING,
         trial_days=0 if ran else fee.trial_days,
+        stops_at=current.renewal_failed_at + timedelta(days=fee.grace_days)
+        if current and current.status is FeeStatus.PAST_DUE
+        else None,
     )
 
 

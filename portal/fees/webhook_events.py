@@ -5,9 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal import jobs
 from portal.fees import queries, rules, service
-from portal.fees.tasks import FOLLOW
 
 EVENTS = frozenset(
     {
@@ -62,13 +60,5 @@ def act(session: Session, event: dict[str, Any], *, now: datetime) -> str:
     subscription_id = queries.stripe_subscription_of(session, stripe_object)
     if subscription_id is None:
         return "entry fee: nothing to do"
-    jobs.defer(
-        session,
-        FOLLOW,
-        {"stripe_subscription_id": subscription_id},
-        # One after the other: else the slower of two could write what it fetched
-        # before the faster one over what that one fetched after it.
-        lock=f"{FOLLOW}:{subscription_id}",
-        queueing_lock=f"{FOLLOW}:{subscription_id}",
-    )
+    service.follow_later(session, subscription_id)
     return "entry fee: followed"

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import datetime
 from typing import cast
 
 import pytest
@@ -16,7 +17,7 @@ from tests.factories.programs import EnrollmentFactory, ProgramVersionFactory
 
 CARD_THAT_FAILS_LATER = "4000000000000341"
 
-Deliver = Callable[[], None]
+Deliver = Callable[..., None]
 
 
 @pytest.fixture
@@ -60,10 +61,14 @@ def payer_of(session: Session) -> PayerOf:
 
 @pytest.fixture
 def deliver(app: Flask, session: Session, sandbox: Sandbox) -> Deliver:
-    """Act on every event that Stripe has not told us of, then on its job."""
+    """Act on every event that Stripe has not told us of, then on its job.
+
+    It happens at the sandbox's moment, or at the one that is given.
+    """
     told: set[str] = set()
 
-    def deliver() -> None:
+    def deliver(now: datetime | None = None) -> None:
+        now = now or sandbox.clock
         followed: set[str] = set()
         for event in sandbox.events():
             if event["id"] in told:
@@ -71,14 +76,14 @@ def deliver(app: Flask, session: Session, sandbox: Sandbox) -> Deliver:
             told.add(event["id"])
             stripe_object = event["data"]["object"]
             if webhook_events.concerns_a_fee(session, stripe_object):
-                webhook_events.act(session, dict(event), now=sandbox.clock)
+                webhook_events.act(session, dict(event), now=now)
                 session.flush()
                 named = queries.stripe_subscription_of(session, stripe_object)
                 if named is not None:
                     followed.add(named)
         for subscription_id in followed:
             with app.app_context():
-                tasks.follow(subscription_id)
+                tasks.bring_in_line(subscription_id, now=now)
         session.expire_all()
 
     return deliver

@@ -54,6 +54,7 @@ def invoice(
         period_start=period_end - 30 * DAY,
         period_end=period_end,
         paid_at=paid_at,
+        due_at=NOW,
         created_at=NOW,
         attempts=1,
         hosted_url="",

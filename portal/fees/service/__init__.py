@@ -1,5 +1,6 @@
 """What can happen to an entry fee. Stripe decides; we follow. No commit, no network."""
 
+from portal.fees.service.dunning import FOLLOW, follow_later, keep_up, remind
 from portal.fees.service.following import GIVE_BACK, follow
 from portal.fees.service.gate import grace_of
 from portal.fees.service.moving import (
@@ -24,6 +25,7 @@ from portal.fees.service.paying import (
 )
 
 __all__ = [
+    "FOLLOW",
     "GIVE_BACK",
     "MATCH_PRICE",
     "Begun",
@@ -38,9 +40,12 @@ __all__ = [
     "expire_checkout",
     "finish_move",
     "follow",
+    "follow_later",
     "grace_of",
+    "keep_up",
     "link_checkout",
     "match_later",
     "note_checkout",
     "plan_move",
+    "remind",
 ]

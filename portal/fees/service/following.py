@@ -14,7 +14,8 @@ from portal.fees import emails, queries
 from portal.fees.models import FeeInvoice, FeeSubscription
 from portal.fees.rules import FeeStatus, InvoiceFacts, SubscriptionFacts
 from portal.fees.service.booking import book
-from portal.fees.service.gate import follow_gate, grace_of
+from portal.fees.service.dunning import remind
+from portal.fees.service.gate import follow_gate
 from portal.fees.service.moving import match_later
 from portal.kit.errors import NotFound
 from portal.kit.ids import new_id
@@ -71,6 +72,7 @@ def follow(
     session.flush()
     if queries.governing(session, enrollment.id) == subscription.id:
         follow_gate(session, enrollment, facts, invoices, now=now)
+    remind(session, enrollment, subscription, now=now)
     if subscription.tier != enrollment.tier:
         match_later(session, enrollment)
     return subscription
@@ -193,7 +195,6 @@ def _follow_invoice(
     newly_paid = facts.paid_at is not None and invoice.paid_at is None
     newly_taken = facts.amount_taken_back > (invoice.taken_back_minor or 0)
     newly_returned = facts.amount_taken_back < (invoice.taken_back_minor or 0)
-    newly_failed = facts.status == "open" and facts.attempts > invoice.attempts
     invoice.mirror(facts.status)
     invoice.number = facts.number
     invoice.currency = facts.currency
@@ -205,6 +206,7 @@ def _follow_invoice(
     invoice.period_end = facts.period_end
     invoice.created_at = facts.created_at
     invoice.paid_at = facts.paid_at
+    invoice.due_at = facts.due_at
     invoice.attempts = facts.attempts
     invoice.hosted_url = facts.hosted_url
     invoice.pdf_url = facts.pdf_url
@@ -221,13 +223,8 @@ def _follow_invoice(
         )
     # Nothing was paid for a trial, or under a discount of all: no receipt.
     if newly_paid and facts.amount_paid and subscription.duplicate_of_id is None:
-        emails.send_paid(session, enrollment.partner, invoice, now=now)
-    if newly_failed:
-        emails.send_failed(
-            session,
-            enrollment.partner,
-            invoice,
-            grace_until=facts.period_start + grace_of(enrollment),
-            now=now,
+        was_late = bool(queries.steps_told(session, invoice.id))
+        emails.send_paid(
+            session, enrollment.partner, invoice, was_late=was_late, now=now
         )
     book(session, enrollment, facts, now=now)
