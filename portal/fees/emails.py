@@ -1,8 +1,9 @@
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from babel.dates import format_date
 from sqlalchemy.orm import Session
 
+from portal.enrollments.models import Enrollment
 from portal.fees.models import FeeInvoice, FeeMove, FeeSubscription
 from portal.kit.money import Money
 from portal.mail import service as mail
@@ -72,6 +73,36 @@ def send_moved(
         is_dearer=move.to_minor > move.from_minor,
         interval=subscription.interval,
     )
+
+
+def send_waived(
+    session: Session,
+    enrollment: Enrollment,
+    *,
+    reason: str,
+    until_at: datetime,
+    now: datetime,
+) -> None:
+    """Say that the fee is waived, until when, and why."""
+    last_on = (until_at - timedelta.resolution).astimezone(
+        enrollment.version.definition.zone
+    )
+    for owner in partners.owners(session, enrollment.partner_id):
+        mail.enqueue(
+            session,
+            to=owner.email,
+            template="fees/waived",
+            locale=owner.locale,
+            now=now,
+            context={
+                "name": owner.name,
+                "partner": enrollment.partner.name,
+                "program": enrollment.version.definition.name,
+                "reason": reason,
+                "last_on": _shown(last_on.date(), owner.locale),
+                "path": "/app/billing",
+            },
+        )
 
 
 def _send(

@@ -1,7 +1,7 @@
 """The entry fee as we know it from Stripe: subscriptions and their invoices."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 from uuid import UUID
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.enrollments.models import Enrollment
-from portal.fees.rules import FeeStatus
+from portal.fees.rules import FeeStatus, Spell
 from portal.kit.clock import add_months
 from portal.kit.db import Base
 from portal.kit.errors import Conflict
@@ -251,3 +251,36 @@ class FeeNotice(Base):
     step: Mapped[int]
     """On which day after the failure, of `rules.DUNNING_DAYS`."""
     sent_at: Mapped[datetime]
+
+
+class FeeWaiver(Base):
+    """A time in which a partner has the fee for nothing; ended, never deleted."""
+
+    __tablename__ = "fee_waivers"
+    __table_args__ = (CheckConstraint("from_at < until_at", name="order"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    enrollment_id: Mapped[UUID] = mapped_column(
+        ForeignKey("enrollments.id"), index=True
+    )
+    reason: Mapped[str]
+    """Why, in words that the partner reads."""
+    from_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+    """The first moment after it, unless somebody ended it before."""
+    set_by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+
+    enrollment: Mapped[Enrollment] = relationship(lazy="raise")
+
+    @property
+    def spell(self) -> Spell:
+        """The time in which it held, or holds."""
+        until = min(self.until_at, self.ended_at or self.until_at)
+        return Spell(self.from_at, until)
+
+    @property
+    def last_moment(self) -> datetime:
+        """The last moment of it, whose day people read as its end."""
+        return self.until_at - timedelta.resolution

@@ -10,7 +10,13 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal.enrollments.models import Enrollment
 from portal.fees import rules
-from portal.fees.models import FeeInvoice, FeeMove, FeeNotice, FeeSubscription
+from portal.fees.models import (
+    FeeInvoice,
+    FeeMove,
+    FeeNotice,
+    FeeSubscription,
+    FeeWaiver,
+)
 from portal.fees.rules import FeeStatus
 from portal.kit.errors import NotFound
 
@@ -43,6 +49,57 @@ def ever_ran(session: Session, enrollment_id: UUID) -> bool:
             )
         )
     )
+
+
+def waivers(session: Session, enrollment_id: UUID) -> Sequence[FeeWaiver]:
+    """Return when the enrollment's fee was waived, the oldest first."""
+    return session.scalars(
+        select(FeeWaiver)
+        .where(FeeWaiver.enrollment_id == enrollment_id)
+        .order_by(FeeWaiver.from_at, FeeWaiver.id)
+    ).all()
+
+
+def waiver(session: Session, enrollment_id: UUID, *, at: datetime) -> FeeWaiver | None:
+    """Return the waiver that holds at a moment, if there is one."""
+    found = waivers(session, enrollment_id)
+    return next((one for one in found if one.spell.holds(at)), None)
+
+
+def waived_now(session: Session, *, now: datetime) -> Sequence[FeeWaiver]:
+    """Return the waivers that hold, with partner and program, first to end first."""
+    return session.scalars(
+        select(FeeWaiver)
+        .where(FeeWaiver.ended_at.is_(None), FeeWaiver.until_at > now)
+        .options(
+            joinedload(FeeWaiver.enrollment).options(
+                joinedload(Enrollment.partner), joinedload(Enrollment.version)
+            )
+        )
+        .order_by(FeeWaiver.until_at, FeeWaiver.id)
+    ).all()
+
+
+def waived_of_partner(
+    session: Session, partner_id: UUID, *, now: datetime
+) -> dict[UUID, FeeWaiver]:
+    """Return the waivers of a partner that hold, by enrollment."""
+    found = session.scalars(
+        select(FeeWaiver)
+        .join(FeeWaiver.enrollment)
+        .where(
+            Enrollment.partner_id == partner_id,
+            FeeWaiver.ended_at.is_(None),
+            FeeWaiver.until_at > now,
+        )
+    )
+    return {one.enrollment_id: one for one in found}
+
+
+def last_at_stripe(session: Session, enrollment_id: UUID) -> FeeSubscription | None:
+    """Return the subscription that decides about the gate, if there ever was one."""
+    key = governing(session, enrollment_id)
+    return session.get(FeeSubscription, key) if key else None
 
 
 def overdue(session: Session, subscription_id: UUID) -> Sequence[FeeInvoice]:

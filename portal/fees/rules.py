@@ -216,6 +216,18 @@ def dunning_step(failed_at: datetime, now: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which a fee was or is waived: from its first moment up to the end."""
+
+    since: datetime
+    until: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        """Tell whether `moment` lies in it."""
+        return self.since <= moment < self.until
+
+
+@dataclass(frozen=True, slots=True)
 class GatePlan:
     """What the gate of the fee becomes.
 
@@ -233,14 +245,21 @@ def plan_gate(
     invoices: Sequence[InvoiceFacts],
     *,
     grace: timedelta,
+    waived: Sequence[Spell] = (),
 ) -> GatePlan:
     """Return since and until when the payments hold the gate open.
 
     A paid period holds it to its end and through the grace days, in which a failed
     renewal may still succeed. A payment that was refunded in full or that the payer's
     bank took back, and a subscription that ended, hold nothing.
+
+    Args:
+        subscription: The subscription.
+        invoices: All its invoices.
+        grace: How long a failed renewal keeps the gate open.
+        waived: When the fee was waived: a period that began then is free to its end.
     """
-    kept = [invoice for invoice in invoices if invoice.is_kept]
+    kept = [one for one in invoices if one.is_kept or _is_free(one, waived)]
     if not kept or subscription.status in (FeeStatus.PENDING, FeeStatus.EXPIRED):
         return GatePlan(None, None)
     last = max(kept, key=lambda invoice: (invoice.period_end, invoice.id))
@@ -250,4 +269,23 @@ def plan_gate(
     if subscription.status is FeeStatus.CANCELED:
         ended = subscription.ended_at or last.period_end
         until = min(until, ended)
-    return GatePlan(last.paid_at, until)
+    return GatePlan(last.paid_at or last.created_at, until)
+
+
+def _is_free(invoice: InvoiceFacts, waived: Sequence[Spell]) -> bool:
+    return invoice.status == "void" and any(
+        spell.holds(invoice.period_start) for spell in waived
+    )
+
+
+def with_waiver(plan: GatePlan, spell: Spell) -> GatePlan:
+    """Return when the gate is open, of a fee that is waived now.
+
+    Args:
+        plan: What the payments alone come to.
+        spell: The time in which it is waived.
+    """
+    since, until = plan.met_from, plan.met_until
+    if since is None or until is None or until <= spell.since:
+        return GatePlan(spell.since, spell.until)
+    return GatePlan(min(since, spell.since), max(until, spell.until))

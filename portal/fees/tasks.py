@@ -76,7 +76,7 @@ def bring_price_in_line(
             move = service.plan_move(session, enrollment, now=now)
         if move is None:
             return
-        gateway.move_price(
+        has_moved = gateway.move_price(
             move.stripe_id,
             move.price,
             key=f"fee-move:{move.id}",
@@ -84,7 +84,29 @@ def bring_price_in_line(
         )
         with transaction(session):
             enrollment = enrollments.get(session, enrollment_id, lock=True)
-            service.finish_move(session, enrollment, move.id, now=now)
+            service.finish_move(
+                session, enrollment, move.id, has_moved=has_moved, now=now
+            )
+        if not has_moved:
+            return
+
+
+@jobs.task(service.MATCH_PAUSE)
+def match_pause(enrollment_id: str) -> None:
+    """Have Stripe charge nothing while the fee is waived, and again after."""
+    pause_at(UUID(enrollment_id), now=utc_now())
+
+
+def pause_at(enrollment_id: UUID, *, now: datetime) -> None:
+    """Do what `match_pause` does, at the moment `now`. Safe to repeat."""
+    session = db.session()
+    current = queries.live(session, enrollment_id)
+    waiver = queries.waiver(session, enrollment_id, at=now)
+    session.rollback()  # Nothing is held while Stripe is asked.
+    if current is not None and current.stripe_subscription_id is not None:
+        _gateway().match_pause(
+            current.stripe_subscription_id, waiver.until_at if waiver else None
+        )
 
 
 @jobs.task(service.GIVE_BACK)

@@ -26,7 +26,7 @@ from portal.enrollments import queries as enrollments
 from portal.enrollments.models import Enrollment, EnrollmentStatus
 from portal.extensions import db
 from portal.fees import queries, service
-from portal.fees.models import FeeSubscription
+from portal.fees.models import FeeSubscription, FeeWaiver
 from portal.fees.rules import FeeStatus
 from portal.kit.clock import utc_now
 from portal.kit.db import transaction
@@ -65,6 +65,7 @@ class Card:
         can_pay: Whether there is something to pay.
         trial_days: How many days are free before the first payment.
         stops_at: When an unpaid fee stops what it is needed for; none if it is paid.
+        waiver: That the partner has it for nothing now; none: it is asked for.
     """
 
     enrollment: Enrollment
@@ -75,6 +76,7 @@ class Card:
     can_pay: bool
     trial_days: int
     stops_at: datetime | None
+    waiver: FeeWaiver | None
 
 
 @bp.get("")
@@ -84,10 +86,11 @@ def index() -> ResponseReturnValue:
     session, partner_id = db.session(), current_partner_id()
     subscriptions = queries.of_partner(session, partner_id)
     invoices = queries.invoices_of_partner(session, partner_id)
+    waived = queries.waived_of_partner(session, partner_id, now=utc_now())
     return render_template(
         "fees/index.html",
         cards=[
-            _card(one, one.version.definition.fee, subscriptions)
+            _card(one, one.version.definition.fee, subscriptions, waived.get(one.id))
             for one in enrollments.of_partner(session, partner_id)
             if one.version.definition.fee
             and one.status is not EnrollmentStatus.TERMINATED
@@ -99,7 +102,10 @@ def index() -> ResponseReturnValue:
 
 
 def _card(
-    enrollment: Enrollment, fee: Fee, subscriptions: Sequence[FeeSubscription]
+    enrollment: Enrollment,
+    fee: Fee,
+    subscriptions: Sequence[FeeSubscription],
+    waiver: FeeWaiver | None,
 ) -> Card:
     all_of_it = [s for s in subscriptions if s.enrollment_id == enrollment.id]
     mine = [s for s in all_of_it if s.duplicate_of_id is None]
@@ -119,7 +125,9 @@ def _card(
         given_back=current is not None
         and any(s.duplicate_of_id == current.id for s in all_of_it),
         current=current or (mine[0] if mine else None),
-        can_pay=current is None or current.status is FeeStatus.PENDING,
+        can_pay=waiver is None
+        and (current is None or current.status is FeeStatus.PENDING),
+        waiver=waiver,
         trial_days=0 if ran else fee.trial_days,
         stops_at=current.renewal_failed_at + timedelta(days=fee.grace_days)
         if current and current.status is FeeStatus.PAST_DUE

@@ -263,7 +263,7 @@ class StripeGateway:
 
     def move_price(
         self, subscription_id: str, price: Money, *, key: str, at_once: bool
-    ) -> None:
+    ) -> bool:
         """Let a running subscription cost something else; the same key, one change.
 
         One that has the price already, and one that has ended, stay as they are.
@@ -275,6 +275,9 @@ class StripeGateway:
             at_once: Whether the difference for the rest of the period is charged now;
                 if not, it is settled on the next invoice.
 
+        Returns:
+            Whether it has that price now; not if it has ended.
+
         Raises:
             GatewayUnavailable: Stripe does not answer, or refuses.
         """
@@ -282,8 +285,10 @@ class StripeGateway:
         with _plainly():
             found = self.client.v1.subscriptions.retrieve(subscription_id)
             item = found.to_dict()["items"]["data"][0]
-            if item["price"]["unit_amount"] == price.minor or found.status in _ENDED:
-                return
+            if found.status in _ENDED:
+                return False
+            if item["price"]["unit_amount"] == price.minor:
+                return True
             recurring = item["price"]["recurring"]
             self.client.v1.subscriptions.update(
                 subscription_id,
@@ -304,6 +309,36 @@ class StripeGateway:
                     else "create_prorations",
                 },
                 {"idempotency_key": key},
+            )
+        return True
+
+    def match_pause(self, subscription_id: str, until: datetime | None) -> None:
+        """Let a subscription charge nothing up to a moment, or charge again.
+
+        Its invoices are written and voided meanwhile. One that is so already, and one
+        that has ended, stay as they are.
+
+        Args:
+            subscription_id: Stripe's id.
+            until: When it charges again; none: now.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        wanted = int(until.timestamp()) if until else None
+        with _plainly():
+            found = self.client.v1.subscriptions.retrieve(subscription_id).to_dict()
+            pause = found["pause_collection"] or {}
+            if found["status"] in _ENDED or pause.get("resumes_at") == wanted:
+                return
+            self.client.v1.subscriptions.update(
+                subscription_id,
+                {
+                    "pause_collection": {"behavior": "void", "resumes_at": wanted}
+                    if wanted
+                    else ""
+                },
             )
 
     def fetch_subscription(self, subscription_id: str) -> FetchedSubscription:

@@ -7,7 +7,7 @@ end, when all was told, what we know must be what Stripe's own objects say.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -17,10 +17,12 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.accounts.models import User
 from portal.enrollments import queries as enrollments
 from portal.extensions import db
 from portal.fees import queries, rules, service, tasks, webhook_events
 from portal.fees.models import FeeInvoice, FeeSubscription
+from portal.kit.db import transaction
 from portal.kit.money import Money
 from portal.ledger.models import LedgerAccount, Posting
 from portal.payments.gateway import EXTENSION, SANDBOX_KEY, PageOptions, StripeGateway
@@ -53,6 +55,7 @@ class History:
             SANDBOX_KEY, http_client=SandboxHTTPClient(self.sandbox)
         )
         self.told: list[Obj] = []
+        self.free: list[tuple[datetime, datetime]] = []
 
     def run(self) -> list[str]:
         """Live through it; return in what we differ from Stripe at the end."""
@@ -72,6 +75,7 @@ class History:
                     self.lost,
                     self.refunded,
                     self.moved,
+                    self.waived,
                 ]
             )
             self.steps.append(step.__name__)
@@ -187,6 +191,31 @@ class History:
                     self.enrollment_id,
                     now=self.sandbox.clock,
                 )
+        self.session.expire_all()
+
+    def waived(self) -> None:
+        """Let staff waive the fee for 20 days, or end that."""
+        now = self.sandbox.clock
+        with self.app.app_context():
+            with transaction(db.session()) as session:
+                enrollment = enrollments.get(session, self.enrollment_id, lock=True)
+                staff = session.scalars(select(User).limit(1)).one()
+                running = queries.waiver(session, enrollment.id, at=now)
+                if running is None:
+                    service.waive(
+                        session,
+                        enrollment,
+                        reason="A test",
+                        until_at=now + 20 * DAY,
+                        actor=staff,
+                        now=now,
+                    )
+                    self.free.append((now, now + 20 * DAY))
+                else:
+                    service.end_waiver(session, enrollment, actor=staff, now=now)
+                    self.free[-1] = (self.free[-1][0], now)
+            tasks.pause_at(self.enrollment_id, now=now)
+            tasks.bring_in_line(self.subscription_id, now=now)
         self.session.expire_all()
 
     # What Stripe has
@@ -312,9 +341,17 @@ class History:
         checklist = enrollments.checklist(self.session, found, now=self.sandbox.clock)
         return next(s for s in checklist if s.gate.kind == "fee").is_met
 
+    def was_free(self, invoice: Obj) -> bool:
+        """Tell whether the invoice's period began while the fee was waived."""
+        began = max(line["period"]["start"] for line in invoice["lines"]["data"])
+        at = datetime.fromtimestamp(began, UTC)
+        return any(since <= at < until for since, until in self.free)
+
     def gate_should_be_met(self) -> bool:
         """Say in other words than the rules what a partner may expect."""
         truth, clock = self.truth, int(self.sandbox.clock.timestamp())
+        if any(since <= self.sandbox.clock < until for since, until in self.free):
+            return True
         if truth["status"] == "canceled":
             return False
         good = {
@@ -329,8 +366,11 @@ class History:
         ends = [
             max(line["period"]["end"] for line in i["lines"]["data"])
             for i in self.invoices
-            if i["status"] == "paid"
-            and (not i["amount_paid"] or paid_by.get(i["id"]) in good)
+            if (
+                i["status"] == "paid"
+                and (not i["amount_paid"] or paid_by.get(i["id"]) in good)
+            )
+            or (i["status"] == "void" and self.was_free(i))
         ]
         runs = truth["status"] in ("active", "trialing")
         never_renews = runs and truth["cancel_at_period_end"]

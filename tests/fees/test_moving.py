@@ -160,7 +160,7 @@ class TestMoving:
         tasks.bring_price_in_line(session, gateway, paying.id, now=MIDDLE)
         # And it was not dead but slow: it asks once more.
         gateway.move_price(move.stripe_id, move.price, key=key, at_once=True)
-        service.finish_move(session, paying, move.id, now=MIDDLE)
+        service.finish_move(session, paying, move.id, has_moved=True, now=MIDDLE)
 
         assert totals(sandbox) == [35_00, 30_00, 30_00]
         bought = next(sandbox.store.every("subscription"))
@@ -222,6 +222,24 @@ class TestMoving:
         put_on(session, gateway, paying, "gold")
 
         assert session.scalars(select(FeeMove)).all() == []
+
+    def test_what_has_ended_before_we_heard_of_it_keeps_the_price_it_had(
+        self,
+        *,
+        session: Session,
+        gateway: StripeGateway,
+        deliver: Deliver,
+        paying: Enrollment,
+        fee: FeeSubscription,
+    ) -> None:
+        assert fee.stripe_subscription_id
+        gateway.cancel_now(fee.stripe_subscription_id)
+
+        put_on(session, gateway, paying, "gold")
+        deliver()
+
+        assert (fee.status, fee.amount_minor) == (FeeStatus.CANCELED, 35_00)
+        assert "fees/moved" not in session.scalars(select(OutboxEmail.template)).all()
 
     def test_a_page_that_waits_asks_for_the_price_of_the_new_tier(
         self,

@@ -80,6 +80,8 @@ def verbs(gateway: StripeGateway, sandbox: Sandbox) -> Iterator[Callable[[], obj
     yield lambda: gateway.move_price(
         subscription, Money(9_500, "USD"), key="move", at_once=True
     )
+    yield lambda: gateway.match_pause(subscription, NOW + timedelta(days=60))
+    yield lambda: gateway.match_pause(subscription, None)
     yield lambda: gateway.set_ending(subscription, ends=True)
     yield lambda: gateway.close_page(another.id)
     yield lambda: gateway.refund(charge, key="refund")

@@ -23,20 +23,33 @@ from portal.fees.service.paying import (
     link_checkout,
     note_checkout,
 )
+from portal.fees.service.waiving import (
+    MATCH_PAUSE,
+    IsWaived,
+    NotWaived,
+    WaiverEndsTooEarly,
+    end_waiver,
+    waive,
+)
 
 __all__ = [
     "FOLLOW",
     "GIVE_BACK",
+    "MATCH_PAUSE",
     "MATCH_PRICE",
     "Begun",
     "CannotEnd",
     "FeeRuns",
+    "IsWaived",
     "Move",
     "NoFee",
     "NoSuchInterval",
+    "NotWaived",
     "NothingToManage",
+    "WaiverEndsTooEarly",
     "ask_to_end",
     "begin",
+    "end_waiver",
     "expire_checkout",
     "finish_move",
     "follow",
@@ -48,4 +61,5 @@ __all__ = [
     "note_checkout",
     "plan_move",
     "remind",
+    "waive",
 ]

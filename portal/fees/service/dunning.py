@@ -57,6 +57,8 @@ def remind(
     """
     if subscription.status is not FeeStatus.PAST_DUE or subscription.duplicate_of_id:
         return 0
+    if queries.waiver(session, enrollment.id, at=now) is not None:
+        return 0
     sent = 0
     for invoice in queries.overdue(session, subscription.id):
         told = queries.steps_told(session, invoice.id)

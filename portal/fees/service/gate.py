@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from portal.enrollments import queries as enrollments
 from portal.enrollments import service as gates
 from portal.enrollments.models import Enrollment
-from portal.fees import rules
+from portal.fees import queries, rules
 from portal.fees.rules import FeeStatus, InvoiceFacts, SubscriptionFacts
 from portal.programs.definition import GateKind
 
@@ -30,7 +30,16 @@ def follow_gate(
         invoices: All its invoices.
         now: The moment.
     """
-    plan = rules.plan_gate(facts, invoices, grace=grace_of(enrollment))
+    waivers = queries.waivers(session, enrollment.id)
+    plan = rules.plan_gate(
+        facts,
+        invoices,
+        grace=grace_of(enrollment),
+        waived=[waiver.spell for waiver in waivers],
+    )
+    running = next((one.spell for one in waivers if one.spell.holds(now)), None)
+    if running is not None:
+        plan = rules.with_waiver(plan, running)
     for gate in enrollment.version.definition.gates:
         if gate.kind is not GateKind.FEE:
             continue
@@ -50,7 +59,7 @@ def follow_gate(
                 now=min(plan.met_from, now),
                 until=plan.met_until,
                 note=f"paid until {plan.met_until:%Y-%m-%d}",
-                in_grace=facts.status is FeeStatus.PAST_DUE,
+                in_grace=facts.status is FeeStatus.PAST_DUE and running is None,
                 renews=not facts.cancel_at_period_end,
             )
     gates.reevaluate(session, enrollment, now=now)

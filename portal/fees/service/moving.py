@@ -103,20 +103,29 @@ def plan_move(
 
 
 def finish_move(
-    session: Session, enrollment: Enrollment, move_id: UUID, *, now: datetime
+    session: Session,
+    enrollment: Enrollment,
+    move_id: UUID,
+    *,
+    has_moved: bool,
+    now: datetime,
 ) -> None:
-    """Note that Stripe has the new price, and tell the partner; safe to repeat.
+    """Note what Stripe did about a move, and tell the partner; safe to repeat.
 
     Args:
         session: The session that holds the open transaction.
         enrollment: The enrollment, locked by the caller.
         move_id: Which move.
+        has_moved: Whether Stripe has the new price; not if the subscription has ended
+            before, so that there was nothing to move.
         now: The moment.
     """
     move = queries.move(session, move_id)
     if move.done_at is not None:
         return
     move.done_at = now
+    if not has_moved:
+        return
     subscription = move.subscription
     subscription.amount_minor = move.to_minor
     subscription.tier = move.tier
