@@ -64,6 +64,7 @@ class Permission(StrEnum):
     PAYOUTS_RECORD = "staff:payouts:record"
     PAYOUTS_APPROVE = "staff:payouts:approve"
     FEES_READ = "staff:fees:read"
+    FEES_WAIVE = "staff:fees:waive"
     TAX_FORMS_READ = "staff:tax:read"
     TAX_FORMS_REVIEW = "staff:tax:review"
     PROGRAMS_READ = "staff:programs:read"
@@ -121,7 +122,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         | _BOOKS_READ
         | {_P.PERIODS_CLOSE, _P.PAYOUTS_RECORD, _P.PAYOUTS_APPROVE}
         | {_P.EVENTS_READ, _P.EVENTS_RETRY}
-        | {_P.GATES_CONFIRM, _P.TAX_FORMS_REVIEW}
+        | {_P.GATES_CONFIRM, _P.TAX_FORMS_REVIEW, _P.FEES_WAIVE}
         | {_P.ADJUSTMENTS_PROPOSE, _P.THREADS_ANSWER},
         Role.AUDITOR: _EVERY_STAFF_ROLE | _BOOKS_READ | _SYSTEM_READ,
         Role.PARTNER_OWNER: frozenset(

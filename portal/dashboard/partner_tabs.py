@@ -241,6 +241,7 @@ def _fees(session: Session, partner: Partner, now: datetime) -> Context:
     return {
         "subscriptions": fees.of_partner(session, partner.id),
         "invoices": fees.invoices_of_partner(session, partner.id),
+        "with_fee": [one for one in own if one.version.definition.fee],
         "program_names": {row.id: row.version.definition.name for row in own},
     }
 

@@ -101,7 +101,7 @@ def _send(
                 "is_final": notice.kind is not NoticeKind.SHUT
                 and notice.kind is not NoticeKind.EXPIRY
                 and gate.shuts_at_deadline,
-                "price": _price(fee, enrollment.tier, owner),
+                "price": _price(fee, enrollment, owner),
                 "interval": fee.interval if fee else None,
                 "path": _path(enrollment, gate.kind),
                 **more,
@@ -113,10 +113,11 @@ def _day(notice: Notice, owner: User) -> str:
     return format_date(notice.last_day, "long", locale=owner.locale)
 
 
-def _price(fee: Fee | None, tier: str | None, owner: User) -> str | None:
+def _price(fee: Fee | None, enrollment: Enrollment, owner: User) -> str | None:
     if fee is None:
         return None
-    return format_money(Money(fee.minor_for(tier), fee.currency), owner.locale)
+    minor = fee.price(enrollment.tier, enrollment.partner.country)
+    return format_money(Money(minor, fee.currency), owner.locale)
 
 
 def _path(enrollment: Enrollment, kind: GateKind) -> str:

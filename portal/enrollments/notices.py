@@ -36,6 +36,8 @@ class NoticeKind(StrEnum):
     """Something that was done has come to its end, or was taken back."""
 
 
+FEE_REMINDER_DAYS = (0, 3, 7)
+"""On which days after its payment failed a partner is reminded of the fee."""
 TOLD_ELSEWHERE = frozenset({GateKind.TAX_FORM})
 """Gates whose end follows from a paper that has warnings of its own."""
 WARNINGS = frozenset({NoticeKind.DEADLINE, NoticeKind.EXPIRY})
@@ -126,6 +128,10 @@ def _about(
     if status.due_on is not None:
         return _of_due(status, status.due_on, zone, at)
     found = [one for one in history.get(status.gate.key, ()) if not one.is_empty]
+    if found and status.gate.kind is GateKind.FEE:
+        last = max(found, key=lambda one: one.since)
+        if last.in_grace and grace_days in FEE_REMINDER_DAYS:
+            return None  # The reminder of that day says that it has shut.
     ends = [one.until for one in found if one.until is not None and one.until <= at]
     return _happened(status, NoticeKind.SHUT, max(ends, default=None), zone, at)
 
@@ -134,7 +140,9 @@ def _of_met(
     status: GateStatus, since: datetime, zone: ZoneInfo, grace_days: int, at: datetime
 ) -> Notice | None:
     goes_on = status.renews and not status.in_grace
-    if status.until is None or goes_on or status.gate.kind in TOLD_ELSEWHERE:
+    is_dunned = status.in_grace and status.gate.kind is GateKind.FEE
+    is_told = is_dunned or status.gate.kind in TOLD_ELSEWHERE
+    if status.until is None or goes_on or is_told:
         return None
     days = grace_days if status.in_grace else (status.until - since).days
     return _warning(

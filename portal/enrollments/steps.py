@@ -197,7 +197,8 @@ def _cost(enrollment: Enrollment, status: GateStatus) -> str | None:
     fee = enrollment.version.definition.fee
     if fee is None or status.gate.kind is not GateKind.FEE:
         return None
-    price = money_text(Money(fee.minor_for(enrollment.tier), fee.currency))
+    minor = fee.price(enrollment.tier, enrollment.partner.country)
+    price = money_text(Money(minor, fee.currency))
     if fee.interval == "year":
         return str(gettext("%(price)s a year", price=price))
     return str(gettext("%(price)s a month", price=price))

@@ -1,15 +1,22 @@
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
-from sqlalchemy import select, union_all
+from sqlalchemy import func, or_, select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal.enrollments.models import Enrollment
 from portal.fees import rules
-from portal.fees.models import FeeInvoice, FeeSubscription
+from portal.fees.models import (
+    FeeInvoice,
+    FeeMove,
+    FeeNotice,
+    FeeSubscription,
+    FeeWaiver,
+)
 from portal.fees.rules import FeeStatus
 from portal.kit.errors import NotFound
 
@@ -26,6 +33,145 @@ def live(
         FeeSubscription.duplicate_of_id.is_(None),
     )
     return session.scalar(query.with_for_update() if lock else query)
+
+
+def ever_ran(session: Session, enrollment_id: UUID) -> bool:
+    """Tell whether the enrollment ever had a subscription at Stripe."""
+    return bool(
+        session.scalar(
+            select(
+                select(FeeSubscription.id)
+                .where(
+                    FeeSubscription.enrollment_id == enrollment_id,
+                    FeeSubscription.stripe_subscription_id.is_not(None),
+                )
+                .exists()
+            )
+        )
+    )
+
+
+def waivers(session: Session, enrollment_id: UUID) -> Sequence[FeeWaiver]:
+    """Return when the enrollment's fee was waived, the oldest first."""
+    return session.scalars(
+        select(FeeWaiver)
+        .where(FeeWaiver.enrollment_id == enrollment_id)
+        .order_by(FeeWaiver.from_at, FeeWaiver.id)
+    ).all()
+
+
+def waiver(session: Session, enrollment_id: UUID, *, at: datetime) -> FeeWaiver | None:
+    """Return the waiver that holds at a moment, if there is one."""
+    found = waivers(session, enrollment_id)
+    return next((one for one in found if one.spell.holds(at)), None)
+
+
+def waived_now(session: Session, *, now: datetime) -> Sequence[FeeWaiver]:
+    """Return the waivers that hold, with partner and program, first to end first."""
+    return session.scalars(
+        select(FeeWaiver)
+        .where(FeeWaiver.ended_at.is_(None), FeeWaiver.until_at > now)
+        .options(
+            joinedload(FeeWaiver.enrollment).options(
+                joinedload(Enrollment.partner), joinedload(Enrollment.version)
+            )
+        )
+        .order_by(FeeWaiver.until_at, FeeWaiver.id)
+    ).all()
+
+
+def waived_of_partner(
+    session: Session, partner_id: UUID, *, now: datetime
+) -> dict[UUID, FeeWaiver]:
+    """Return the waivers of a partner that hold, by enrollment."""
+    found = session.scalars(
+        select(FeeWaiver)
+        .join(FeeWaiver.enrollment)
+        .where(
+            Enrollment.partner_id == partner_id,
+            FeeWaiver.ended_at.is_(None),
+            FeeWaiver.until_at > now,
+        )
+    )
+    return {one.enrollment_id: one for one in found}
+
+
+def last_at_stripe(session: Session, enrollment_id: UUID) -> FeeSubscription | None:
+    """Return the subscription that decides about the gate, if there ever was one."""
+    key = governing(session, enrollment_id)
+    return session.get(FeeSubscription, key) if key else None
+
+
+def overdue(session: Session, subscription_id: UUID) -> Sequence[FeeInvoice]:
+    """Return the invoices that could not be charged, oldest first."""
+    return session.scalars(
+        select(FeeInvoice)
+        .where(
+            FeeInvoice.subscription_id == subscription_id,
+            FeeInvoice.status == "open",
+            FeeInvoice.attempts > 0,
+        )
+        .order_by(FeeInvoice.created_at, FeeInvoice.id)
+    ).all()
+
+
+def steps_told(session: Session, invoice_id: UUID) -> Sequence[int]:
+    """Return on which days after the failure the partner was told."""
+    return session.scalars(
+        select(FeeNotice.step).where(FeeNotice.invoice_id == invoice_id)
+    ).all()
+
+
+def last_steps(session: Session, keys: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the last reminder of each subscription that has an unpaid invoice."""
+    rows = session.execute(
+        select(FeeInvoice.subscription_id, func.max(FeeNotice.step))
+        .join(FeeNotice, FeeNotice.invoice_id == FeeInvoice.id)
+        .where(FeeInvoice.subscription_id.in_(keys), FeeInvoice.status == "open")
+        .group_by(FeeInvoice.subscription_id)
+    )
+    return dict(row for row in rows)
+
+
+def to_keep_up(session: Session, *, now: datetime) -> Sequence[UUID]:
+    """Return the enrollments whose fee may need something, ordered by id.
+
+    What is past due, what should have renewed, and what has the price of another tier.
+    """
+    return session.scalars(
+        select(Enrollment.id)
+        .join(FeeSubscription, FeeSubscription.enrollment_id == Enrollment.id)
+        .where(
+            FeeSubscription.duplicate_of_id.is_(None),
+            FeeSubscription.stripe_subscription_id.is_not(None),
+            FeeSubscription.status.in_((FeeStatus.ACTIVE, FeeStatus.PAST_DUE)),
+            or_(
+                FeeSubscription.status == FeeStatus.PAST_DUE,
+                FeeSubscription.current_period_end <= now,
+                FeeSubscription.tier.is_distinct_from(Enrollment.tier),
+            ),
+        )
+        .order_by(Enrollment.id)
+    ).all()
+
+
+def open_move(session: Session, subscription_id: UUID) -> FeeMove | None:
+    """Return the change of price that was begun and is not done, if there is one."""
+    return session.scalar(
+        select(FeeMove).where(
+            FeeMove.subscription_id == subscription_id, FeeMove.done_at.is_(None)
+        )
+    )
+
+
+def move(session: Session, move_id: UUID) -> FeeMove:
+    """Return a change of price with its subscription."""
+    return session.scalars(
+        select(FeeMove)
+        .where(FeeMove.id == move_id)
+        .options(joinedload(FeeMove.subscription))
+        .execution_options(populate_existing=True)
+    ).one()
 
 
 def governing(session: Session, enrollment_id: UUID) -> UUID | None:

@@ -7,8 +7,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from portal.enrollments.notices import FEE_REMINDER_DAYS
+
 FEE_MARK = "fee"
 """Value of the metadata key `gatehouse` on everything that belongs to an entry fee."""
+
+
+DUNNING_DAYS = FEE_REMINDER_DAYS
+"""On which days after a payment failed the partner is written to."""
 
 
 class FeeStatus(StrEnum):
@@ -59,6 +65,7 @@ class SubscriptionFacts:
     status: FeeStatus
     period_end: datetime
     cancel_at_period_end: bool
+    trial_end: datetime | None
     ended_at: datetime | None
     enrollment_id: UUID | None
     """Read from our own mark; none where somebody wrote something else there."""
@@ -80,9 +87,12 @@ class InvoiceFacts:
     period_start: datetime
     period_end: datetime
     paid_at: datetime | None
+    due_at: datetime | None
+    """When it was first to be charged; none for a draft."""
     created_at: datetime
     attempts: int
     hosted_url: str
+    pdf_url: str
     payment_ids: tuple[str, ...]
     """Payment intents and charges that paid it."""
 
@@ -126,6 +136,7 @@ def read_subscription(stripe_object: dict[str, Any]) -> SubscriptionFacts:
         status=_STATUS_OF_STRIPE[stripe_object["status"]],
         period_end=_at(end),
         cancel_at_period_end=bool(stripe_object["cancel_at_period_end"]),
+        trial_end=_moment(stripe_object.get("trial_end")),
         ended_at=_moment(stripe_object["ended_at"]),
         enrollment_id=_marked_enrollment(stripe_object.get("metadata") or {}),
     )
@@ -167,9 +178,11 @@ def read_invoice(
         period_start=_at(max(starts, default=stripe_object["period_start"])),
         period_end=_at(max(ends, default=stripe_object["period_end"])),
         paid_at=_moment(stripe_object["status_transitions"]["paid_at"]),
+        due_at=_moment(stripe_object["status_transitions"]["finalized_at"]),
         created_at=_at(stripe_object["created"]),
         attempts=stripe_object["attempt_count"],
         hosted_url=stripe_object.get("hosted_invoice_url") or "",
+        pdf_url=stripe_object.get("invoice_pdf") or "",
         payment_ids=tuple(dict.fromkeys(payment_ids)),
     )
 
@@ -196,6 +209,24 @@ def is_marked(stripe_object: dict[str, Any]) -> bool:
     )
 
 
+def dunning_step(failed_at: datetime, now: datetime) -> int:
+    """Return the latest day of `DUNNING_DAYS` that has come since the failure."""
+    days = (now - failed_at) // timedelta(days=1)
+    return max((day for day in DUNNING_DAYS if day <= days), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which a fee was or is waived: from its first moment up to the end."""
+
+    since: datetime
+    until: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        """Tell whether `moment` lies in it."""
+        return self.since <= moment < self.until
+
+
 @dataclass(frozen=True, slots=True)
 class GatePlan:
     """What the gate of the fee becomes.
@@ -214,14 +245,21 @@ def plan_gate(
     invoices: Sequence[InvoiceFacts],
     *,
     grace: timedelta,
+    waived: Sequence[Spell] = (),
 ) -> GatePlan:
     """Return since and until when the payments hold the gate open.
 
     A paid period holds it to its end and through the grace days, in which a failed
     renewal may still succeed. A payment that was refunded in full or that the payer's
     bank took back, and a subscription that ended, hold nothing.
+
+    Args:
+        subscription: The subscription.
+        invoices: All its invoices.
+        grace: How long a failed renewal keeps the gate open.
+        waived: When the fee was waived: a period that began then is free to its end.
     """
-    kept = [invoice for invoice in invoices if invoice.is_kept]
+    kept = [one for one in invoices if one.is_kept or _is_free(one, waived)]
     if not kept or subscription.status in (FeeStatus.PENDING, FeeStatus.EXPIRED):
         return GatePlan(None, None)
     last = max(kept, key=lambda invoice: (invoice.period_end, invoice.id))
@@ -231,4 +269,23 @@ def plan_gate(
     if subscription.status is FeeStatus.CANCELED:
         ended = subscription.ended_at or last.period_end
         until = min(until, ended)
-    return GatePlan(last.paid_at, until)
+    return GatePlan(last.paid_at or last.created_at, until)
+
+
+def _is_free(invoice: InvoiceFacts, waived: Sequence[Spell]) -> bool:
+    return invoice.status == "void" and any(
+        spell.holds(invoice.period_start) for spell in waived
+    )
+
+
+def with_waiver(plan: GatePlan, spell: Spell) -> GatePlan:
+    """Return when the gate is open, of a fee that is waived now.
+
+    Args:
+        plan: What the payments alone come to.
+        spell: The time in which it is waived.
+    """
+    since, until = plan.met_from, plan.met_until
+    if since is None or until is None or until <= spell.since:
+        return GatePlan(spell.since, spell.until)
+    return GatePlan(min(since, spell.since), max(until, spell.until))

@@ -5,9 +5,31 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal import jobs
 from portal.fees import queries, rules, service
-from portal.fees.tasks import FOLLOW
+
+EVENTS = frozenset(
+    {
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
+        "charge.refund.updated",
+        "charge.refunded",
+        "checkout.session.completed",
+        "checkout.session.expired",
+        "customer.subscription.created",
+        "customer.subscription.deleted",
+        "customer.subscription.updated",
+        "invoice.marked_uncollectible",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "invoice.voided",
+        "refund.created",
+        "refund.failed",
+        "refund.updated",
+    }
+)
+"""What an entry fee needs to hear of; about others it does nothing."""
 
 
 def concerns_a_fee(session: Session, stripe_object: dict[str, Any]) -> bool:
@@ -25,6 +47,8 @@ def act(session: Session, event: dict[str, Any], *, now: datetime) -> str:
     afterwards by a job, so that order and repetition of events do not matter.
     """
     stripe_object = event["data"]["object"]
+    if event["type"] not in EVENTS:
+        return "entry fee: nothing to do"
     if stripe_object["object"] == "checkout.session":
         if event["type"] == "checkout.session.expired":
             service.expire_checkout(session, stripe_object["id"], now=now)
@@ -36,13 +60,5 @@ def act(session: Session, event: dict[str, Any], *, now: datetime) -> str:
     subscription_id = queries.stripe_subscription_of(session, stripe_object)
     if subscription_id is None:
         return "entry fee: nothing to do"
-    jobs.defer(
-        session,
-        FOLLOW,
-        {"stripe_subscription_id": subscription_id},
-        # One after the other: else the slower of two could write what it fetched
-        # before the faster one over what that one fetched after it.
-        lock=f"{FOLLOW}:{subscription_id}",
-        queueing_lock=f"{FOLLOW}:{subscription_id}",
-    )
+    service.follow_later(session, subscription_id)
     return "entry fee: followed"

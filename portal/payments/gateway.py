@@ -11,6 +11,7 @@ from uuid import UUID
 
 import stripe
 from flask_babel import gettext as _
+from stripe.params.checkout import SessionCreateParams
 
 from portal.kit.db import refuse_inside_transaction
 from portal.kit.errors import DomainError
@@ -99,6 +100,25 @@ class CheckoutPage:
     url: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions:
+    """What a payment page offers and asks for.
+
+    Attributes:
+        trial_days: Days before the first payment.
+        coupon: A coupon of Stripe that is taken off; none for no discount.
+        promotion_codes: Whether the payer may type a code; not with a coupon.
+        address: Whether the billing address is asked for.
+        tax_id: Whether a tax id is asked for.
+    """
+
+    trial_days: int = 0
+    coupon: str | None = None
+    promotion_codes: bool = False
+    address: bool = False
+    tax_id: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedInvoice:
     """An invoice with the charges that paid it, and the disputes about those."""
@@ -146,6 +166,7 @@ class StripeGateway:
         email: str,
         success_url: str,
         cancel_url: str,
+        options: PageOptions = PageOptions(),
     ) -> CheckoutPage:
         """Open the page that takes an entry fee; the same key, the same page.
 
@@ -158,37 +179,74 @@ class StripeGateway:
             email: The payer's address, filled in for them.
             success_url: Where they return to after paying.
             cancel_url: Where they return to without.
+            options: What the page offers and asks for.
 
         Raises:
             GatewayUnavailable: Stripe does not answer, or refuses.
         """
         refuse_inside_transaction()
         mark = {"gatehouse": "fee", "enrollment": str(enrollment_id)}
+        params: SessionCreateParams = {
+            "mode": "subscription",
+            "customer_email": email,
+            "client_reference_id": key,
+            "metadata": mark,
+            "subscription_data": {"metadata": mark},
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": amount.currency.lower(),
+                        "unit_amount": amount.minor,
+                        "recurring": {"interval": interval},
+                        "product_data": {"name": product},
+                    },
+                }
+            ],
+        }
+        _add(params, options)
         with _plainly():
             session = self.client.v1.checkout.sessions.create(
-                {
-                    "mode": "subscription",
-                    "customer_email": email,
-                    "client_reference_id": key,
-                    "metadata": mark,
-                    "subscription_data": {"metadata": mark},
-                    "success_url": success_url,
-                    "cancel_url": cancel_url,
-                    "line_items": [
-                        {
-                            "quantity": 1,
-                            "price_data": {
-                                "currency": amount.currency.lower(),
-                                "unit_amount": amount.minor,
-                                "recurring": {"interval": interval},
-                                "product_data": {"name": product},
-                            },
-                        }
-                    ],
-                },
-                {"idempotency_key": f"fee-checkout:{key}"},
+                params, {"idempotency_key": f"fee-checkout:{key}:{email}"}
             )
         return CheckoutPage(session.id, session.url or cancel_url)
+
+    def open_page(self, checkout_id: str) -> str | None:
+        """Return the address of a payment page that was opened, while it is open.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            session = self.client.v1.checkout.sessions.retrieve(checkout_id)
+        return session.url if session.status == "open" else None
+
+    def close_page(self, checkout_id: str) -> None:
+        """Close a payment page; one that is paid or closed stays as it is.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            session = self.client.v1.checkout.sessions.retrieve(checkout_id)
+            if session.status == "open":
+                self.client.v1.checkout.sessions.expire(checkout_id)
+
+    def set_ending(self, subscription_id: str, *, ends: bool) -> None:
+        """Let a subscription end with its paid period, or go on after all.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            self.client.v1.subscriptions.update(
+                subscription_id, {"cancel_at_period_end": ends}
+            )
 
     def open_billing_portal(self, customer_id: str, *, return_url: str) -> str:
         """Return the address of the page where a payer manages card and fee.
@@ -202,6 +260,86 @@ class StripeGateway:
                 {"customer": customer_id, "return_url": return_url}
             )
         return session.url
+
+    def move_price(
+        self, subscription_id: str, price: Money, *, key: str, at_once: bool
+    ) -> bool:
+        """Let a running subscription cost something else; the same key, one change.
+
+        One that has the price already, and one that has ended, stay as they are.
+
+        Args:
+            subscription_id: Stripe's id.
+            price: What each interval costs; the currency is the subscription's.
+            key: What makes Stripe act once, however often and by whom it is asked.
+            at_once: Whether the difference for the rest of the period is charged now;
+                if not, it is settled on the next invoice.
+
+        Returns:
+            Whether it has that price now; not if it has ended.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        with _plainly():
+            found = self.client.v1.subscriptions.retrieve(subscription_id)
+            item = found.to_dict()["items"]["data"][0]
+            if found.status in _ENDED:
+                return False
+            if item["price"]["unit_amount"] == price.minor:
+                return True
+            recurring = item["price"]["recurring"]
+            self.client.v1.subscriptions.update(
+                subscription_id,
+                {
+                    "items": [
+                        {
+                            "id": item["id"],
+                            "price_data": {
+                                "currency": price.currency.lower(),
+                                "product": item["price"]["product"],
+                                "unit_amount": price.minor,
+                                "recurring": {"interval": recurring["interval"]},
+                            },
+                        }
+                    ],
+                    "proration_behavior": "always_invoice"
+                    if at_once
+                    else "create_prorations",
+                },
+                {"idempotency_key": key},
+            )
+        return True
+
+    def match_pause(self, subscription_id: str, until: datetime | None) -> None:
+        """Let a subscription charge nothing up to a moment, or charge again.
+
+        Its invoices are written and voided meanwhile. One that is so already, and one
+        that has ended, stay as they are.
+
+        Args:
+            subscription_id: Stripe's id.
+            until: When it charges again; none: now.
+
+        Raises:
+            GatewayUnavailable: Stripe does not answer, or refuses.
+        """
+        refuse_inside_transaction()
+        wanted = int(until.timestamp()) if until else None
+        with _plainly():
+            found = self.client.v1.subscriptions.retrieve(subscription_id).to_dict()
+            pause = found["pause_collection"] or {}
+            if found["status"] in _ENDED or pause.get("resumes_at") == wanted:
+                return
+            self.client.v1.subscriptions.update(
+                subscription_id,
+                {
+                    "pause_collection": {"behavior": "void", "resumes_at": wanted}
+                    if wanted
+                    else ""
+                },
+            )
 
     def fetch_subscription(self, subscription_id: str) -> FetchedSubscription:
         """Return a subscription as Stripe has it now, with all its invoices.
@@ -270,6 +408,20 @@ class StripeGateway:
                 )
                 charges += [c.to_dict() for c in found.data if c.paid]
         return charges
+
+
+def _add(params: SessionCreateParams, options: PageOptions) -> None:
+    """Add to a payment page what it offers and asks for."""
+    if options.trial_days:
+        params["subscription_data"]["trial_period_days"] = options.trial_days
+    if options.coupon:
+        params["discounts"] = [{"coupon": options.coupon}]
+    elif options.promotion_codes:
+        params["allow_promotion_codes"] = True
+    if options.address:
+        params["billing_address_collection"] = "required"
+    if options.tax_id:
+        params["tax_id_collection"] = {"enabled": True}
 
 
 @contextmanager

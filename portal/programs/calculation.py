@@ -12,6 +12,7 @@ from portal.kit.money import BPS_PER_WHOLE, Money, divide
 from portal.programs.definition import (
     Band,
     BandMode,
+    Fee,
     ProgramDefinition,
     RatingWindow,
     Rule,
@@ -23,6 +24,7 @@ from portal.programs.definition import (
 from portal.programs.rules import level_for, milli_points
 
 MONTHS = 12
+_DAYS_OF_A_MONTH = 30
 MOST_CUSTOMERS = 100
 MOST_PRICE_MAJOR = 1_000_000
 
@@ -203,6 +205,12 @@ def can_estimate(definition: ProgramDefinition) -> bool:
     )
 
 
+def _is_charged(fee: Fee, month: int) -> bool:
+    """Tell whether the fee is charged in month `month` of being in; the first is 0."""
+    first = fee.trial_days // _DAYS_OF_A_MONTH
+    return month == first or (month > first and fee.interval == "month")
+
+
 def _for_newcomers(definition: ProgramDefinition) -> list[Rule]:
     """Return the rules but for those about customers from before some day."""
     return [
@@ -243,7 +251,7 @@ def estimate(
     months, fees = [], 0
     for month in range(MONTHS):
         course.begin(month)
-        if definition.fee and (month == 0 or definition.fee.interval == "month"):
+        if definition.fee and _is_charged(definition.fee, month):
             fees += definition.fee.minor_for(course.tier_key())
         course.customers += [_Customer(month) for _ in range(customers_per_month)]
         earned = sum(course.sell(customer, month) for customer in course.customers)

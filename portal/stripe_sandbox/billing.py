@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portal.stripe_sandbox import payments
+from portal.stripe_sandbox import discounts, payments
 from portal.stripe_sandbox.errors import ApiError
 from portal.stripe_sandbox.store import Obj, Store
 
@@ -42,11 +42,25 @@ def draft(
     reason: str,
     period: tuple[int, int],
     subscription: Obj | None = None,
-    description: str | None = None,
+    discount: tuple[Obj, Obj] | None = None,
 ) -> Obj:
-    """Write an invoice that nobody has to pay yet."""
+    """Write an invoice that nobody has to pay yet.
+
+    Args:
+        store: The account.
+        customer: Who is to pay.
+        lines: What for.
+        reason: Stripe's word for why it is written.
+        period: The subscription's period.
+        subscription: The subscription it belongs to, or none.
+        discount: A discount and its coupon, which takes off each line that is not a
+            settlement; or none.
+    """
     key = store.new_id("invoice")
-    total = sum(line.amount for line in lines)
+    written = [_line(store, key, line) for line in lines]
+    off = _discounted(written, discount)
+    subtotal = sum(line.amount for line in lines)
+    total = subtotal - off
     customer["currency"] = customer["currency"] or lines[0].price["currency"]
     invoice: Obj = {
         "id": key,
@@ -67,15 +81,13 @@ def draft(
         "billing_reason": reason,
         "created": store.now,
         "currency": lines[0].price["currency"],
-        "customer": customer["id"],
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "description": description,
+        **_addressee(customer),
+        "description": None,
+        "discounts": [discount[0]["id"]] if discount else [],
+        "invoice_pdf": None,
         "lines": {
             "object": "list",
-            "data": [_line(store, key, line) for line in lines],
+            "data": written,
             "has_more": False,
             "url": f"/v1/invoices/{key}/lines",
         },
@@ -83,13 +95,15 @@ def draft(
         "parent": _parent(subscription),
         "period_start": period[0],
         "period_end": period[1],
-        "starting_balance": customer["balance"],
         "status": "draft",
         "status_transitions": dict.fromkeys(
             ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
         ),
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
+        "total_discount_amounts": [{"amount": off, "discount": discount[0]["id"]}]
+        if discount
+        else [],
         "total": total,
         "total_excluding_tax": total,
         "_subscription": subscription["id"] if subscription else None,
@@ -100,6 +114,34 @@ def draft(
     store.add(invoice)
     store.emit("invoice.created", invoice)
     return invoice
+
+
+def _addressee(customer: Obj) -> Obj:
+    """Return what an invoice keeps of who is to pay, as it is now."""
+    return {
+        "customer": customer["id"],
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_tax_ids": list(customer.get("_tax_ids", [])),
+        "starting_balance": customer["balance"],
+    }
+
+
+def _discounted(lines: list[Obj], discount: tuple[Obj, Obj] | None) -> int:
+    """Write on each line what a discount takes off; return the sum."""
+    if discount is None:
+        return 0
+    sums = [line["amount"] if line["discountable"] else 0 for line in lines]
+    left = discounts.taken_off(discount[1], sum(sums))
+    whole = left
+    for line, amount in zip(lines, sums, strict=True):
+        off = min(left, discounts.taken_off(discount[1], amount))
+        left -= off
+        if off:
+            line["discount_amounts"] = [{"amount": off, "discount": discount[0]["id"]}]
+    return whole
 
 
 def _parent(subscription: Obj | None) -> Obj | None:
@@ -178,6 +220,7 @@ def finalize(store: Store, invoice: Obj) -> None:
         effective_at=store.now,
         ending_balance=ending,
         hosted_invoice_url=f"{store.base_url}/i/{invoice['id']}",
+        invoice_pdf=f"{store.base_url}/i/{invoice['id']}/pdf",
         number=f"{customer['invoice_prefix']}-{sequence:04}",
         status="open",
     )

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from portal.kit.money import Rounding, divide
+from portal.stripe_sandbox import discounts
 from portal.stripe_sandbox.billing import Line
-from portal.stripe_sandbox.catalog import merge_metadata
+from portal.stripe_sandbox.catalog import create_price, merge_metadata
 from portal.stripe_sandbox.errors import ApiError
 from portal.stripe_sandbox.store import Obj, Store
 from portal.stripe_sandbox.subscriptions import (
@@ -13,6 +14,7 @@ from portal.stripe_sandbox.subscriptions import (
     charge,
     end,
     invoice_now,
+    name_of,
     period_after,
     period_lines,
     period_of,
@@ -49,6 +51,8 @@ def update_subscription(store: Store, subscription: Obj, params: dict[str, Any])
     if "metadata" in params:
         previous["metadata"] = subscription["metadata"]
         merge_metadata(subscription, params["metadata"])
+    if "pause_collection" in params:
+        previous |= _pause(store, subscription, params["pause_collection"])
     note(subscription, params)
     lines, renewed = _change_items(store, subscription, params, previous)
     if previous:
@@ -84,6 +88,29 @@ def _cancel_later(store: Store, subscription: Obj, wanted: bool) -> Obj:  # noqa
     return previous
 
 
+def _pause(store: Store, subscription: Obj, wanted: dict[str, Any] | str) -> Obj:
+    previous = {"pause_collection": subscription["pause_collection"]}
+    if not isinstance(wanted, dict):
+        subscription["pause_collection"] = None
+        return previous
+    if wanted["behavior"] == "keep_as_draft":
+        raise ApiError(
+            "The Stripe sandbox does not keep drafts: use void or mark_uncollectible.",
+            code="sandbox_unsupported",
+            param="pause_collection[behavior]",
+        )
+    until = wanted.get("resumes_at")
+    if until is not None and until <= store.now:
+        raise ApiError(
+            "`resumes_at` must be in the future.", param="pause_collection[resumes_at]"
+        )
+    pause = {"behavior": wanted["behavior"], "resumes_at": until}
+    subscription["pause_collection"] = pause
+    if until is not None:
+        store.schedule(until, "resume", subscription["id"])
+    return previous
+
+
 def _change_items(
     store: Store, subscription: Obj, params: dict[str, Any], previous: Obj
 ) -> tuple[list[Line], bool]:
@@ -95,6 +122,8 @@ def _change_items(
         price = item["price"]
         if "price" in wanted:
             price = store.get("price", wanted["price"], param=f"{path}[price]")
+        elif "price_data" in wanted:
+            price = create_price(store, wanted["price_data"])
         quantity = wanted.get("quantity", item["quantity"])
         if price["recurring"] is None or price["currency"] != subscription["currency"]:
             raise ApiError(
@@ -137,13 +166,15 @@ def _prorations(
     price: Obj,
     quantity: int,
 ) -> list[Line]:
+    if subscription["status"] == "trialing":
+        return []
     start, until = period_of(subscription)
     left, whole = until - store.now, until - start
     words = store.clock().strftime("%d %b %Y")
 
     def part(of: Obj, n: int, sign: int, text: str) -> Line:
-        full = sign * of["unit_amount"] * n * left
-        name = store.get("product", of["product"])["name"]
+        full = sign * _discounted(store, subscription, of["unit_amount"] * n) * left
+        name = name_of(store, of)
         return Line(
             price=of,
             amount=divide(full, whole, Rounding.HALF_AWAY),
@@ -163,6 +194,24 @@ def _prorations(
     return [unused, part(price, quantity, 1, "Remaining")]
 
 
+def _discounted(store: Store, subscription: Obj, amount: int) -> int:
+    """Return an amount less the subscription's discount.
+
+    Raises:
+        ApiError: The discount is a fixed sum, of which nobody knows the part.
+    """
+    for key in subscription["discounts"]:
+        coupon = discounts.coupon_of(store, store.get("discount", key)["source"])
+        if coupon["amount_off"] is not None:
+            raise ApiError(
+                "The Stripe sandbox does not settle a change under a fixed discount.",
+                code="sandbox_unsupported",
+                param="items",
+            )
+        amount -= discounts.taken_off(coupon, amount)
+    return amount
+
+
 def _new_cycle(store: Store, subscription: Obj) -> list[Line]:
     items = subscription["items"]["data"]
     subscription["billing_cycle_anchor"] = store.now
@@ -171,7 +220,7 @@ def _new_cycle(store: Store, subscription: Obj) -> list[Line]:
     for item in items:
         item["current_period_start"], item["current_period_end"] = store.now, until
     store.schedule(until, "renew", subscription["id"])
-    return period_lines(subscription)
+    return period_lines(store, subscription)
 
 
 def _settle(

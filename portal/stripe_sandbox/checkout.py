@@ -1,8 +1,15 @@
 """Checkout sessions: opened by the seller, completed or left by the buyer."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from portal.stripe_sandbox import billing, catalog, payments, subscriptions
+from portal.stripe_sandbox import (
+    billing,
+    catalog,
+    discounts,
+    payments,
+    subscriptions,
+)
 from portal.stripe_sandbox.billing import Line
 from portal.stripe_sandbox.cards import TypedCard
 from portal.stripe_sandbox.errors import ApiError, missing
@@ -10,7 +17,40 @@ from portal.stripe_sandbox.store import Obj, Store
 
 _DAY = 86_400
 _HALF_HOUR = 1_800
-_CHOICES = ("billing_address_collection", "locale", "submit_type")
+_CHOICES = (
+    "allow_promotion_codes",
+    "billing_address_collection",
+    "locale",
+    "submit_type",
+)
+_EUROPEAN = frozenset(
+    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "HR", "HU"}
+    | {"IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
+)
+"""With what a tax id of the European Union begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buyer:
+    """What a buyer writes about themselves.
+
+    Attributes:
+        name: The name on the card.
+        email: Their address.
+        country: Where they are, an ISO 3166 code.
+        line1: Street and number, if the page asks.
+        city: The town, if the page asks.
+        postal_code: Its code, if the page asks.
+        tax_id: Their tax id, if the page asks and they have one.
+    """
+
+    name: str
+    email: str
+    country: str = "US"
+    line1: str = ""
+    city: str = ""
+    postal_code: str = ""
+    tax_id: str = ""
 
 
 class CardDeclined(Exception):
@@ -50,6 +90,12 @@ def _refuse(store: Store, mode: str, params: dict[str, Any]) -> None:
         )
     if "customer" in params:
         store.get("customer", params["customer"], param="customer")
+    if "discounts" in params and "allow_promotion_codes" in params:
+        raise ApiError(
+            "You may only specify one of these parameters: allow_promotion_codes, "
+            "discounts.",
+            param="discounts",
+        )
     foreign = {"payment": "subscription_data", "subscription": "payment_intent_data"}
     if foreign[mode] in params:
         raise ApiError(
@@ -147,6 +193,12 @@ def _session(store: Store, mode: str, params: dict[str, Any], items: list[Obj]) 
         **{name: params.get(name) for name in _CHOICES},
         "amount_subtotal": total,
         "amount_total": total,
+        "discounts": [],
+        "tax_id_collection": {
+            "enabled": params.get("tax_id_collection", {}).get("enabled", False),
+            "required": "never",
+        },
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
         "created": store.now,
@@ -167,7 +219,53 @@ def _session(store: Store, mode: str, params: dict[str, Any], items: list[Obj]) 
         or params.get("payment_intent_data", {}),
         "_intent": None,
     }
+    if params.get("discounts"):
+        use_discount(store, session, params["discounts"][0])
+    _count(store, session)
     return session
+
+
+def use_discount(store: Store, session: Obj, wanted: Obj) -> None:
+    """Take a coupon, or the coupon behind a promotion code, off what is paid.
+
+    Raises:
+        ApiError: There is no such coupon or code.
+    """
+    discounts.coupon_of(store, wanted)
+    session["discounts"] = [
+        {name: wanted.get(name) for name in ("coupon", "promotion_code")}
+    ]
+    _count(store, session)
+
+
+def use_code(store: Store, session: Obj, code: str) -> None:
+    """Take off what a promotion code is worth.
+
+    Raises:
+        ApiError: The page takes none, or there is no such code.
+    """
+    found = discounts.find_code(store, code)
+    if found is None or not session["allow_promotion_codes"]:
+        raise ApiError("This code is invalid.", param="code")
+    use_discount(store, session, {"promotion_code": found["id"]})
+
+
+def _count(store: Store, session: Obj) -> None:
+    """Work out what is paid now: nothing in a trial, less with a discount."""
+    has_trial = bool(session["_data"].get("trial_period_days"))
+    due = sum(
+        item["amount_subtotal"]
+        for item in session["_line_items"]
+        if not (has_trial and item["price"]["recurring"])
+    )
+    off = 0
+    if session["discounts"]:
+        off = discounts.taken_off(
+            discounts.coupon_of(store, session["discounts"][0]), due
+        )
+    session["amount_subtotal"] = due
+    session["amount_total"] = due - off
+    session["total_details"]["amount_discount"] = off
 
 
 def expire_session(store: Store, session: Obj) -> Obj:
@@ -201,10 +299,7 @@ def complete_session(
     store: Store,
     session: Obj,
     card: TypedCard,
-    *,
-    name: str,
-    email: str,
-    country: str = "US",
+    buyer: Buyer,
 ) -> Obj:
     """Pay and close a session. A session that is paid already stays as it is.
 
@@ -212,9 +307,7 @@ def complete_session(
         store: The account.
         session: The session.
         card: What the buyer pays with.
-        name: The name on the card.
-        email: The buyer's address.
-        country: Where the buyer is, an ISO 3166 code.
+        buyer: Who pays.
 
     Raises:
         CardDeclined: The bank said no; the session stays open.
@@ -224,7 +317,10 @@ def complete_session(
         return session
     if session["status"] == "expired":
         raise ApiError("This checkout session has expired.")
-    address = payments.address_in(country)
+    address = payments.address_in(buyer.country) | {
+        name: getattr(buyer, name) or None for name in ("line1", "city", "postal_code")
+    }
+    name, email = buyer.name, buyer.email
     method = payments.create_method(store, card, name or None, email, address)
     if card.card.decline is not None:
         _decline(store, session, method)
@@ -238,8 +334,10 @@ def complete_session(
         "name": name or None,
         "phone": None,
         "tax_exempt": "none",
-        "tax_ids": [],
+        "tax_ids": _tax_ids(session, buyer.tax_id),
     }
+    if customer is not None:
+        customer["_tax_ids"] = session["customer_details"]["tax_ids"]
     if session["mode"] == "subscription":
         _subscribe(store, session, customer, method)
     else:
@@ -250,7 +348,17 @@ def complete_session(
     return session
 
 
+def _tax_ids(session: Obj, typed: str) -> list[Obj]:
+    value = typed.replace(" ", "").upper()
+    if not value or not session["tax_id_collection"]["enabled"]:
+        return []
+    kind = "eu_vat" if value[:2] in _EUROPEAN else "us_ein"
+    return [{"type": kind, "value": value}]
+
+
 def _decline(store: Store, session: Obj, method: Obj) -> None:
+    if not session["amount_total"]:
+        return
     payments.pay(store, _intent_of(store, session), method, present=True)
 
 
@@ -306,7 +414,10 @@ def _subscribe(store: Store, session: Obj, customer: Obj | None, method: Obj) ->
         [(i["price"], i["quantity"]) for i in items if i["price"]["recurring"]],
         metadata=data.get("metadata") or {},
         description=data.get("description"),
+        trial_days=data.get("trial_period_days", 0),
     )
+    if session["discounts"]:
+        discounts.redeem(store, session["discounts"][0], subscription)
     once = [
         Line(
             price=item["price"],
@@ -319,7 +430,7 @@ def _subscribe(store: Store, session: Obj, customer: Obj | None, method: Obj) ->
         for item in items
         if not item["price"]["recurring"]
     ]
-    lines = subscriptions.period_lines(subscription) + once
+    lines = subscriptions.period_lines(store, subscription) + once
     invoice = subscriptions.invoice_now(
         store, subscription, lines, "subscription_create"
     )

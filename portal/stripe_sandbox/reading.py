@@ -33,6 +33,7 @@ def _payment(obj: Obj, wanted: Params) -> bool:
 _EXACT: Mapping[str, tuple[str, ...]] = {
     "charge": ("customer", "payment_intent"),
     "checkout.session": ("customer", "payment_intent", "subscription", "status"),
+    "coupon": (),
     "credit_note": ("customer", "invoice"),
     "customer": ("email",),
     "dispute": ("charge", "payment_intent"),
@@ -43,6 +44,7 @@ _EXACT: Mapping[str, tuple[str, ...]] = {
     "payment_method": ("customer", "type"),
     "price": ("active", "currency", "product", "type"),
     "product": ("active", "url"),
+    "promotion_code": ("active", "code"),
     "refund": ("charge", "payment_intent"),
     "subscription": ("customer",),
     "webhook_endpoint": (),

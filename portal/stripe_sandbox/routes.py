@@ -10,6 +10,7 @@ from portal.stripe_sandbox import (
     catalog,
     changes,
     checkout,
+    discounts,
     portals,
     reading,
     refunds,
@@ -53,9 +54,16 @@ _SESSION = (
     "mode success_url cancel_url client_reference_id customer customer_email "
     "customer_creation metadata expires_at line_items.price line_items.quantity "
     "subscription_data.metadata subscription_data.description "
+    "subscription_data.trial_period_days discounts.coupon discounts.promotion_code "
+    "allow_promotion_codes tax_id_collection.enabled "
     "payment_intent_data.metadata payment_intent_data.description "
     "billing_address_collection locale submit_type ui_mode "
     + _PRICE_DATA.format("line_items.price_data")
+)
+_PRICE_OF_ITEM = (
+    "items.price_data.currency items.price_data.product items.price_data.unit_amount "
+    "items.price_data.recurring.interval items.price_data.recurring.interval_count "
+    "items.price_data.tax_behavior"
 )
 _CREDIT_NOTE = (
     "invoice amount refund_amount credit_amount out_of_band_amount reason memo metadata"
@@ -64,6 +72,7 @@ _CREDIT_NOTE = (
 _KINDS = {
     "charges": ("charge", "Charge"),
     "checkout/sessions": ("checkout.session", "checkout.Session"),
+    "coupons": ("coupon", "Coupon"),
     "credit_notes": ("credit_note", "CreditNote"),
     "customers": ("customer", "Customer"),
     "disputes": ("dispute", "Dispute"),
@@ -74,6 +83,7 @@ _KINDS = {
     "payment_methods": ("payment_method", "PaymentMethod"),
     "prices": ("price", "Price"),
     "products": ("product", "Product"),
+    "promotion_codes": ("promotion_code", "PromotionCode"),
     "refunds": ("refund", "Refund"),
     "subscriptions": ("subscription", "Subscription"),
     "webhook_endpoints": ("webhook_endpoint", "WebhookEndpoint"),
@@ -233,7 +243,8 @@ ROUTES: tuple[Route, ...] = (
         "subscriptions",
         "cancel_at_period_end metadata description default_payment_method "
         "proration_behavior cancellation_details.comment cancellation_details.feedback "
-        "items.id items.price items.quantity",
+        "pause_collection.behavior pause_collection.resumes_at pause_collection "
+        "items.id items.price items.quantity " + _PRICE_OF_ITEM,
         changes.update_subscription,
     ),
     _update(
@@ -260,6 +271,18 @@ ROUTES: tuple[Route, ...] = (
     ),
     _update("refunds", "metadata", refunds.update_refund),
     _route("GET", "charges/<key>/refunds", "ChargeListRefunds", _PAGE, _charge_refunds),
+    _create(
+        "coupons",
+        "CouponCreate",
+        "id amount_off currency percent_off duration duration_in_months name metadata",
+        discounts.create_coupon,
+    ),
+    _create(
+        "promotion_codes",
+        "PromotionCodeCreate",
+        "code promotion.type promotion.coupon metadata",
+        discounts.create_code,
+    ),
     _create(
         "credit_notes", "CreditNoteCreate", _CREDIT_NOTE, refunds.create_credit_note
     ),

@@ -97,6 +97,9 @@ class Sandbox:
         name: str = "Test Buyer",
         email: str | None = None,
         country: str = "US",
+        *,
+        code: str = "",
+        tax_id: str = "",
     ) -> Obj:
         """Do what a buyer does on the checkout page.
 
@@ -106,27 +109,28 @@ class Sandbox:
             name: The name on the card.
             email: The buyer's address; by default the one the session knows.
             country: Where the buyer is, an ISO 3166 code.
+            code: The promotion code that they type, if any.
+            tax_id: Their tax id, if they type one.
 
         Returns:
             The session as the API shows it.
 
         Raises:
             CardDeclined: The card was declined; the session is still open.
-            ApiError: There is no such session, or it has expired.
+            ApiError: There is no such session or code, or it has expired.
         """
         with self.lock:
             store = self.store
             session = store.get("checkout.session", session_id)
             typed = TypedCard(card_of(card), 12, self.clock.year + _VALID_YEARS)
+            if code:
+                checkout.use_code(store, session, code)
+            email = email or email_of(store, session) or "buyer@example.com"
+            buyer = checkout.Buyer(
+                name=name, email=email, country=country, tax_id=tax_id
+            )
             try:
-                checkout.complete_session(
-                    store,
-                    session,
-                    typed,
-                    name=name,
-                    email=email or email_of(store, session) or "buyer@example.com",
-                    country=country,
-                )
+                checkout.complete_session(store, session, typed, buyer)
             finally:
                 timeline.advance(store, store.now)
             return render(session, store.api_version)

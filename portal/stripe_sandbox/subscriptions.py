@@ -1,21 +1,24 @@
 """Subscriptions: begun, renewed, dunned, ended."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from portal.kit.clock import add_months
-from portal.stripe_sandbox import billing
+from portal.stripe_sandbox import billing, discounts
 from portal.stripe_sandbox.billing import Line
 from portal.stripe_sandbox.errors import ApiError
 from portal.stripe_sandbox.store import Json, Obj, Store
 
 _UTC = ZoneInfo("UTC")
 _DAY = 86_400
+_WARNING_DAYS = 3
+"""How long before the end of a trial Stripe says that it ends."""
 _RETRY_DAYS = (3, 5, 7)
 """Days after the first failure on which a renewal is tried again."""
 _MONTHS = {"month": 1, "year": 12}
 _DAYS = {"day": 1, "week": 7}
-LIVING = frozenset({"active", "past_due"})
+LIVING = frozenset({"active", "past_due", "trialing"})
 
 
 def period_after(anchor: int, recurring: Obj, number: int) -> int:
@@ -40,6 +43,7 @@ def begin(
     *,
     metadata: dict[str, str],
     description: str | None,
+    trial_days: int = 0,
 ) -> Obj:
     """Make a subscription that waits for its first payment.
 
@@ -50,10 +54,12 @@ def begin(
         wanted: Recurring prices with quantities.
         metadata: Copied onto the subscription.
         description: Words for people, or none.
+        trial_days: How long nothing is paid.
     """
     key = store.new_id("subscription")
     recurring = wanted[0][0]["recurring"]
-    end = period_after(store.now, recurring, 1)
+    trial_end = store.now + trial_days * _DAY if trial_days else None
+    end = trial_end or period_after(store.now, recurring, 1)
     items = [_item(store, key, price, n, (store.now, end)) for price, n in wanted]
     subscription: Obj = {
         "id": key,
@@ -64,12 +70,13 @@ def begin(
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
         "ended_at": None,
         "latest_invoice": None,
-        "billing_cycle_anchor": store.now,
+        "billing_cycle_anchor": trial_end or store.now,
         "created": store.now,
         "currency": wanted[0][0]["currency"],
         "customer": customer["id"],
         "default_payment_method": method["id"],
         "description": description,
+        "discounts": [],
         "items": {
             "object": "list",
             "data": items,
@@ -77,9 +84,12 @@ def begin(
             "url": f"/v1/subscription_items?subscription={key}",
         },
         "metadata": dict(metadata),
+        "pause_collection": None,
         "start_date": store.now,
         "status": "incomplete",
-        "_period": 1,
+        "trial_end": trial_end,
+        "trial_start": store.now if trial_end else None,
+        "_period": 0 if trial_end else 1,
         "_pending": [],
     }
     store.add(subscription)
@@ -139,16 +149,25 @@ def period_of(subscription: Obj) -> tuple[int, int]:
     return item["current_period_start"], item["current_period_end"]
 
 
-def period_lines(subscription: Obj) -> list[Line]:
+def name_of(store: Store, price: Obj) -> str:
+    """Return the name of a price's product."""
+    return str(store.get("product", price["product"])["name"])
+
+
+def period_lines(store: Store, subscription: Obj) -> list[Line]:
     """Return the lines that pay for the current period."""
     start, end = period_of(subscription)
+    is_trial = subscription["trial_end"] == end
     return [
         Line(
             price=item["price"],
-            amount=item["price"]["unit_amount"] * item["quantity"],
+            amount=0 if is_trial else item["price"]["unit_amount"] * item["quantity"],
             quantity=item["quantity"],
             start=start,
             end=end,
+            description=f"Trial period for {name_of(store, item['price'])}"
+            if is_trial
+            else None,
             subscription=subscription["id"],
             item=item["id"],
         )
@@ -158,8 +177,20 @@ def period_lines(subscription: Obj) -> list[Line]:
 
 def activate(store: Store, subscription: Obj) -> None:
     """Let a subscription run: its first invoice is paid."""
-    update(store, subscription, status="active")
+    trial_end = subscription["trial_end"]
+    update(store, subscription, status="trialing" if trial_end else "active")
     _plan_renewal(store, subscription)
+    if trial_end:
+        soon = max(store.now, trial_end - _WARNING_DAYS * _DAY)
+        store.schedule(soon, "trial_will_end", subscription["id"])
+
+
+def warn_of_trial_end(store: Store, key: str, at: int) -> None:
+    """Say that a trial ends soon."""
+    del at
+    subscription = store.get("subscription", key)
+    if subscription["status"] == "trialing":
+        store.emit("customer.subscription.trial_will_end", subscription)
 
 
 def _plan_renewal(store: Store, subscription: Obj) -> None:
@@ -193,10 +224,19 @@ def invoice_now(store: Store, subscription: Obj, lines: list[Line], reason: str)
         reason=reason,
         period=period_of(subscription),
         subscription=subscription,
+        discount=discounts.use(store, subscription, _months_of(store, subscription)),
     )
     subscription["latest_invoice"] = invoice["id"]
     billing.finalize(store, invoice)
     return invoice
+
+
+def _months_of(store: Store, subscription: Obj) -> int:
+    """Return how many months a subscription runs."""
+    began = datetime.fromtimestamp(subscription["start_date"], UTC)
+    now = datetime.fromtimestamp(store.now, UTC)
+    months = (now.year - began.year) * 12 + now.month - began.month
+    return months - (add_months(began, months, _UTC) > now)
 
 
 def charge(store: Store, subscription: Obj, invoice: Obj) -> bool:
@@ -238,6 +278,9 @@ def renew(store: Store, key: str, at: int) -> None:
     if subscription["cancel_at_period_end"]:
         end(store, subscription, reason="cancellation_requested")
         return
+    was_trial = subscription["status"] == "trialing"
+    if was_trial:
+        subscription["status"] = "active"
     subscription["_period"] += 1
     items = subscription["items"]["data"]
     anchor = subscription["billing_cycle_anchor"]
@@ -250,15 +293,37 @@ def renew(store: Store, key: str, at: int) -> None:
     pending = [Line(**line) for line in subscription["_pending"]]
     subscription["_pending"] = []
     invoice = invoice_now(
-        store, subscription, period_lines(subscription) + pending, "subscription_cycle"
+        store,
+        subscription,
+        period_lines(store, subscription) + pending,
+        "subscription_cycle",
     )
     store.emit(
         "customer.subscription.updated",
         subscription,
-        {"items": {"data": [dict(previous) for _ in items]}},
+        {"items": {"data": [dict(previous) for _ in items]}}
+        | ({"status": "trialing"} if was_trial else {}),
     )
     _plan_renewal(store, subscription)
+    if subscription["pause_collection"] and invoice["status"] == "open":
+        _PAUSED[subscription["pause_collection"]["behavior"]](store, invoice)
+        return
     charge(store, subscription, invoice)
+
+
+_PAUSED: Mapping[str, Callable[[Store, Obj], Obj]] = {
+    "mark_uncollectible": billing.mark_uncollectible,
+    "void": billing.void,
+}
+"""What becomes of an invoice that is written while collection is paused."""
+
+
+def resume(store: Store, key: str, at: int) -> None:
+    """Collect again from the next invoice on, when a pause is over."""
+    subscription = store.get("subscription", key)
+    pause = subscription["pause_collection"]
+    if pause and pause["resumes_at"] == at and subscription["status"] in LIVING:
+        update(store, subscription, pause_collection=None)
 
 
 def retry(store: Store, key: str, at: int) -> None:

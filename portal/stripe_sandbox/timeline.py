@@ -6,7 +6,12 @@ from portal.stripe_sandbox.checkout import expire_on_time
 from portal.stripe_sandbox.disputes import open_dispute
 from portal.stripe_sandbox.refunds import fail_refund
 from portal.stripe_sandbox.store import Store
-from portal.stripe_sandbox.subscriptions import renew, retry
+from portal.stripe_sandbox.subscriptions import (
+    renew,
+    resume,
+    retry,
+    warn_of_trial_end,
+)
 
 
 def _dispute(store: Store, key: str, at: int) -> None:
@@ -21,7 +26,9 @@ _TASKS: Mapping[str, Callable[[Store, str, int], None]] = {
     "expire": expire_on_time,
     "fail_refund": fail_refund,
     "renew": renew,
+    "resume": resume,
     "retry": retry,
+    "trial_will_end": warn_of_trial_end,
 }
 
 

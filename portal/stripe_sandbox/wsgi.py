@@ -1,6 +1,7 @@
 """The sandbox as a web program: the API, the hosted pages, the controls."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,30 @@ from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from portal.stripe_sandbox import changes, checkout, controls, pages, portals, timeline
+from portal.stripe_sandbox import (
+    changes,
+    checkout,
+    controls,
+    discounts,
+    pages,
+    papers,
+    portals,
+    timeline,
+)
 from portal.stripe_sandbox.cards import TypedCard, read_card
 from portal.stripe_sandbox.errors import ApiError
 from portal.stripe_sandbox.sandbox import Sandbox, email_of
-from portal.stripe_sandbox.store import Obj
+from portal.stripe_sandbox.store import Obj, Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _STYLE = Path(__file__).with_name("static") / "sandbox.css"
+_TYPED = (
+    *("email", "expiry", "name", "code", "tax_id"),
+    *("line1", "city", "postal_code", "country"),
+)
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _LONGEST_BODY = 1024 * 1024
 _SEE_OTHER = 303
 _INVALID = 422
@@ -41,6 +56,7 @@ _MAP = Map(
         Rule("/c/pay/<key>", endpoint="checkout", methods=["GET", "POST"]),
         Rule("/p/session/<key>", endpoint="portal", methods=["GET", "POST"]),
         Rule("/i/<key>", endpoint="invoice", methods=["GET"]),
+        Rule("/i/<key>/pdf", endpoint="paper", methods=["GET"]),
         Rule("/assets/sandbox.css", endpoint="style", methods=["GET"]),
         Rule("/_sandbox/", endpoint="overview", methods=["GET"]),
         Rule("/_sandbox/<key>", endpoint="control", methods=["POST"]),
@@ -103,6 +119,7 @@ class _Site:
             "control": self._control,
             "invoice": self._invoice,
             "overview": self._overview,
+            "paper": self._paper,
             "portal": self._portal,
             "style": self._style,
         }
@@ -142,9 +159,10 @@ class _Site:
 
     def _take_payment(self, request: Request, session: Obj) -> Response:
         store = self._sandbox.store
-        typed = {n: request.form.get(n, "") for n in ("email", "expiry", "name")}
+        typed = {n: request.form.get(n, "").strip() for n in _TYPED}
         card, errors = self._card(request)
-        email = typed["email"].strip()
+        errors |= _misfits(store, session, typed)
+        email = typed["email"]
         if "@" not in email.strip("@"):
             errors = {
                 "email": "Enter an email address, such as a@example.com."
@@ -154,9 +172,18 @@ class _Site:
         if session["customer"]:
             email = email_of(store, session) or email
         try:
-            checkout.complete_session(
-                store, session, card, name=typed["name"].strip(), email=email
+            if typed["code"]:
+                checkout.use_code(store, session, typed["code"])
+            buyer = checkout.Buyer(
+                name=typed["name"],
+                email=email,
+                country=typed["country"].upper() or "US",
+                line1=typed["line1"],
+                city=typed["city"],
+                postal_code=typed["postal_code"],
+                tax_id=typed["tax_id"],
             )
+            checkout.complete_session(store, session, card, buyer)
         except checkout.CardDeclined as declined:
             return self._checkout_page(session, typed, {}, str(declined), _DECLINED)
         finally:
@@ -224,6 +251,15 @@ class _Site:
         invoice = self._sandbox.store.get("invoice", key)
         return _page(pages.invoice_page(self._sandbox, invoice))
 
+    def _paper(self, request: Request, key: str) -> Response:
+        del request
+        invoice = self._sandbox.store.get("invoice", key)
+        name = f"{invoice['number'] or 'draft'}.pdf"
+        head = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(
+            papers.invoice_pdf(invoice), headers=head, content_type="application/pdf"
+        )
+
     def _overview(self, request: Request, key: str) -> Response:
         del key
         message = request.args.get("done", "")
@@ -244,6 +280,21 @@ class _Site:
         if for_people:
             return redirect(f"/_sandbox/?done={quote(message)}", _SEE_OTHER)
         return _json(result, 200)
+
+
+def _misfits(store: Store, session: Obj, typed: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with what only some sessions ask for."""
+    errors = {}
+    if session["billing_address_collection"] == "required":
+        if not typed["line1"]:
+            errors["line1"] = "Enter street and number."
+        if not typed["city"]:
+            errors["city"] = "Enter the town."
+        if not _COUNTRY.fullmatch(typed["country"]):
+            errors["country"] = "Enter the two letters of the country, such as US."
+    if typed["code"] and discounts.find_code(store, typed["code"]) is None:
+        errors["code"] = "This code is invalid."
+    return errors
 
 
 def _json(body: Obj, status: int) -> Response:

@@ -14,6 +14,7 @@ from portal.accounts.models import User
 from portal.audit import service as audit
 from portal.enrollments import service as enrollment_service
 from portal.enrollments.models import Enrollment, EnrollmentStatus
+from portal.fees import service as fees
 from portal.kit.errors import Conflict, Invalid
 from portal.kit.ids import new_id
 from portal.programs.definition import MOST_MINOR, ProgramDefinition
@@ -256,7 +257,10 @@ def rebuild(
         inputs = queries.inputs_of(session, [enrollment.id])[enrollment.id]
     line = _line(definition, events, inputs, now)
     wanted = _wanted(line, enrollment, events)
-    enrollment.tier = wanted[max(wanted)][0] if wanted else None
+    tier = wanted[max(wanted)][0] if wanted else None
+    if enrollment.tier != tier:
+        enrollment.tier = tier
+        fees.match_later(session, enrollment)
     if kept is None:
         kept = queries.history(session, enrollment.id)
     wrong = []

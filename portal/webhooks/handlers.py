@@ -365,4 +365,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "refund.updated": _refund,
     }
 )
+"""What is done about sales, by type."""
+
+EVENTS = frozenset(HANDLERS) | fees.EVENTS
 """Subscribe the webhook endpoint to these types."""

@@ -462,6 +462,7 @@ MAKERS: dict[str, Maker] = {
     "enrollments:enrollment_id": _enrollment,
     "enrollments_admin:enrollment_id": _enrollment,
     "fees:enrollment_id": _enrollment,
+    "fees_admin:enrollment_id": _enrollment,
     "fees:subscription_id": _fee,
     "invitations:token": _invitation_to_program,
     "invitations_admin:invitation_id": _invitation_of_staff,

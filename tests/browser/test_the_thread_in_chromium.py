@@ -197,8 +197,9 @@ def become_a_partner(person: Person) -> str:
     person.click("button", "Accept the agreement")
     person.keys("g x")
     pass_the_exam(person)
-    person.keys("g f")
-    person.clicks = 0
+    person.keys("g h")
+    person.clicks = 0  # F4: the banner, the button, and the provider's own page
+    person.click("link", "Pay the fee")
     person.click("button", "Pay ")
     pay(person, "Mina Park")
     assert person.clicks <= 3

@@ -7,7 +7,7 @@ end, when all was told, what we know must be what Stripe's own objects say.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -17,12 +17,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.accounts.models import User
 from portal.enrollments import queries as enrollments
+from portal.extensions import db
 from portal.fees import queries, rules, service, tasks, webhook_events
 from portal.fees.models import FeeInvoice, FeeSubscription
+from portal.kit.db import transaction
 from portal.kit.money import Money
 from portal.ledger.models import LedgerAccount, Posting
-from portal.payments.gateway import EXTENSION, SANDBOX_KEY, StripeGateway
+from portal.payments.gateway import EXTENSION, SANDBOX_KEY, PageOptions, StripeGateway
 from portal.stripe_sandbox.client import SandboxHTTPClient
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.factories.base_factory import NOW
@@ -52,6 +55,7 @@ class History:
             SANDBOX_KEY, http_client=SandboxHTTPClient(self.sandbox)
         )
         self.told: list[Obj] = []
+        self.free: list[tuple[datetime, datetime]] = []
 
     def run(self) -> list[str]:
         """Live through it; return in what we differ from Stripe at the end."""
@@ -70,6 +74,8 @@ class History:
                     self.won,
                     self.lost,
                     self.refunded,
+                    self.moved,
+                    self.waived,
                 ]
             )
             self.steps.append(step.__name__)
@@ -93,6 +99,7 @@ class History:
             interval=fee.interval,
             created_at=NOW,
         )
+        trial_days = self.chance.choice([0, 0, 14])
         self.session.add(begun)
         self.session.flush()
         page = StripeGateway(self.client).open_fee_checkout(
@@ -104,6 +111,7 @@ class History:
             email="payer@partner.example",
             success_url="https://portal.example/paid",
             cancel_url="https://portal.example/",
+            options=PageOptions(trial_days=trial_days),
         )
         service.note_checkout(begun, page.id)
         self.session.flush()
@@ -170,6 +178,46 @@ class History:
             if left and not charge["disputed"]:
                 self.sandbox.refund(charge["id"], self.chance.choice([left, 100, left]))
 
+    def moved(self) -> None:
+        """Reach another tier, which has another price; a worker may come twice."""
+        enrollment = enrollments.get(self.session, self.enrollment_id)
+        enrollment.tier = self.chance.choice(["gold", "elite", None])
+        self.session.flush()
+        for _n in range(self.chance.randint(1, 2)):
+            with self.app.app_context():
+                tasks.bring_price_in_line(
+                    db.session(),
+                    StripeGateway(self.client),
+                    self.enrollment_id,
+                    now=self.sandbox.clock,
+                )
+        self.session.expire_all()
+
+    def waived(self) -> None:
+        """Let staff waive the fee for 20 days, or end that."""
+        now = self.sandbox.clock
+        with self.app.app_context():
+            with transaction(db.session()) as session:
+                enrollment = enrollments.get(session, self.enrollment_id, lock=True)
+                staff = session.scalars(select(User).limit(1)).one()
+                running = queries.waiver(session, enrollment.id, at=now)
+                if running is None:
+                    service.waive(
+                        session,
+                        enrollment,
+                        reason="A test",
+                        until_at=now + 20 * DAY,
+                        actor=staff,
+                        now=now,
+                    )
+                    self.free.append((now, now + 20 * DAY))
+                else:
+                    service.end_waiver(session, enrollment, actor=staff, now=now)
+                    self.free[-1] = (self.free[-1][0], now)
+            tasks.pause_at(self.enrollment_id, now=now)
+            tasks.bring_in_line(self.subscription_id, now=now)
+        self.session.expire_all()
+
     # What Stripe has
 
     @property
@@ -181,6 +229,10 @@ class History:
         return list(self.sandbox.store.every("invoice"))
 
     @property
+    def subscriptions(self) -> list[Obj]:
+        return list(self.sandbox.store.every("subscription"))
+
+    @property
     def charges(self) -> list[Obj]:
         return [c for c in self.sandbox.store.every("charge") if c["paid"]]
 
@@ -189,7 +241,11 @@ class History:
     def tell(self, most: int | None) -> None:
         """Act on events in any order, some of them again; none: all that are left."""
         known = {event["id"] for event in self.told}
-        fresh = [event for event in self.sandbox.events() if event["id"] not in known]
+        fresh = [
+            event
+            for event in self.sandbox.events()
+            if event["id"] not in known and event["type"] in webhook_events.EVENTS
+        ]
         self.chance.shuffle(fresh)
         fresh = fresh[:most]
         self.told += fresh
@@ -225,7 +281,8 @@ class History:
             )
         ).one()
         truth = self.truth
-        yield from differs("status", row.status.value, truth["status"])
+        status = "active" if truth["status"] == "trialing" else truth["status"]
+        yield from differs("status", row.status.value, status)
         if self.believes:
             return
         yield from differs(
@@ -254,6 +311,10 @@ class History:
         ]
         yield from differs("disputed", sum(i.taken_back_minor for i in ours), sum(gone))
         yield from differs("cash", self.cash_booked(), self.cash_held())
+        live = [s for s in self.subscriptions if s["status"] != "canceled"]
+        yield from differs("live", int(row.status in queries.LIVE), len(live))
+        price = truth["items"]["data"][0]["price"]["unit_amount"]
+        yield from differs("price", row.amount_minor, price)
         yield from differs("gate", self.gate_is_met(), self.gate_should_be_met())
 
     def cash_booked(self) -> int:
@@ -280,9 +341,17 @@ class History:
         checklist = enrollments.checklist(self.session, found, now=self.sandbox.clock)
         return next(s for s in checklist if s.gate.kind == "fee").is_met
 
+    def was_free(self, invoice: Obj) -> bool:
+        """Tell whether the invoice's period began while the fee was waived."""
+        began = max(line["period"]["start"] for line in invoice["lines"]["data"])
+        at = datetime.fromtimestamp(began, UTC)
+        return any(since <= at < until for since, until in self.free)
+
     def gate_should_be_met(self) -> bool:
         """Say in other words than the rules what a partner may expect."""
         truth, clock = self.truth, int(self.sandbox.clock.timestamp())
+        if any(since <= self.sandbox.clock < until for since, until in self.free):
+            return True
         if truth["status"] == "canceled":
             return False
         good = {
@@ -297,9 +366,14 @@ class History:
         ends = [
             max(line["period"]["end"] for line in i["lines"]["data"])
             for i in self.invoices
-            if i["status"] == "paid" and paid_by.get(i["id"]) in good
+            if (
+                i["status"] == "paid"
+                and (not i["amount_paid"] or paid_by.get(i["id"]) in good)
+            )
+            or (i["status"] == "void" and self.was_free(i))
         ]
-        never_renews = truth["status"] == "active" and truth["cancel_at_period_end"]
+        runs = truth["status"] in ("active", "trialing")
+        never_renews = runs and truth["cancel_at_period_end"]
         grace = 0 if never_renews else int((7 * DAY).total_seconds())
         return bool(ends) and clock < max(ends) + grace
 

@@ -10,15 +10,19 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
 from portal.enrollments.models import Enrollment
+from tests.fees.conftest import PayerOf
 from tests.fees.histories import GOOD, History, account_of, run_many
 
-HISTORIES = int(os.environ.get("FEE_HISTORIES", "40"))
+PRICES = {"any": 3_500, "gold": 9_500, "elite": 15_500}
+HISTORIES = int(os.environ.get("FEE_HISTORIES", "25"))
 
 
 def test_every_history_ends_where_stripe_is(
-    app: Flask, session: Session, payer: tuple[User, Enrollment]
+    app: Flask, session: Session, payer_of: PayerOf
 ) -> None:
-    wrong = run_many(app, session, payer[1].id, range(HISTORIES))
+    _user, enrollment = payer_of(minor_by_tier=PRICES)
+
+    wrong = run_many(app, session, enrollment.id, range(HISTORIES))
 
     assert wrong == {}
 

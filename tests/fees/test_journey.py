@@ -384,5 +384,5 @@ class TestPages:
             page = staff.get("/admin/fees?status=pending")
 
         assert enrollment.partner.name.encode() in page.data
-        assert len(statements) == 3  # who is signed in, the list, a freeze
+        assert len(statements) == 4  # who is signed in, the list, reminders, a freeze
         assert b"No fee is in this state" in staff.get("/admin/fees?status=active").data

@@ -28,6 +28,7 @@ def subscription(
         status=status,
         period_end=END,
         cancel_at_period_end=False,
+        trial_end=None,
         ended_at=ended_at,
         enrollment_id=None,
     )
@@ -53,9 +54,11 @@ def invoice(
         period_start=period_end - 30 * DAY,
         period_end=period_end,
         paid_at=paid_at,
+        due_at=NOW,
         created_at=NOW,
         attempts=1,
         hosted_url="",
+        pdf_url="",
         payment_ids=(),
     )
 

@@ -104,6 +104,16 @@ def test_a_rule_ends_with_its_duration() -> None:
     )
 
 
+def test_a_fee_begins_after_its_trial() -> None:
+    fee = dump_json(preset(HUBSPOT))["fee"] | {"trial_days": 60}
+
+    result = estimate(
+        changed(HUBSPOT, fee=fee), customers_per_month=1, price_minor=1_00
+    )
+
+    assert result.fees == usd(10 * 35_00)
+
+
 def test_a_yearly_fee_is_paid_once() -> None:
     fee = dump_json(preset(HUBSPOT))["fee"] | {"interval": "year"}
 

@@ -390,6 +390,70 @@ def test_the_price_of_a_tier_falls_back_to_any_and_then_to_the_first() -> None:
     assert gold_only.minor_for(None) == 2
 
 
+def test_the_price_of_a_fee_depends_on_tier_country_and_interval() -> None:
+    yearly = {
+        "interval": "year",
+        "minor_by_tier": {"any": 10, "gold": 20},
+        "growth_minor_by_tier": {"any": 7},
+    }
+    fee = changed(
+        HUBSPOT,
+        fee=dump_json(preset(HUBSPOT))["fee"]
+        | {
+            "or_intervals": [yearly],
+            "growth_countries": ["IN"],
+            "growth_minor_by_tier": {"any": 1},
+        },
+    ).fee
+
+    assert fee
+    assert fee.price("gold", "US") == 3_500
+    assert fee.price("gold", "US", "year") == 20
+    assert fee.price("gold", "IN", "year") == 7
+    assert fee.price(None, "IN") == 1
+    assert fee.named_tiers == {"any", "gold"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            {"or_intervals": [{"interval": "month", "minor_by_tier": {"any": 1}}]},
+            "interval of the fee month occurs more than once",
+        ),
+        ({"growth_countries": ["IN"]}, "come together"),
+        ({"growth_minor_by_tier": {"any": 1}}, "come together"),
+        (
+            {
+                "growth_countries": ["IN"],
+                "growth_minor_by_tier": {"any": 1},
+                "or_intervals": [{"interval": "year", "minor_by_tier": {"any": 1}}],
+            },
+            "come together",
+        ),
+        (
+            {
+                "or_intervals": [
+                    {
+                        "interval": "year",
+                        "minor_by_tier": {"any": 1},
+                        "growth_minor_by_tier": {"any": 1},
+                    }
+                ]
+            },
+            "come together",
+        ),
+        ({"coupon": "A", "promotion_codes": True}, "not both: remove one"),
+        (
+            {"or_intervals": [{"interval": "year", "minor_by_tier": {"silver": 1}}]},
+            "the fee names a tier that does not exist",
+        ),
+    ],
+)
+def test_the_prices_of_a_fee_fit_together(parts: dict[str, Any], message: str) -> None:
+    assert message in broken(lambda d: d["fee"].update(parts))
+
+
 def test_links_lead_to_the_vendors_own_site() -> None:
     definition = changed(landing_url="{vendor}/pricing")
 

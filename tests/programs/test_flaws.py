@@ -620,6 +620,28 @@ class TestAmounts:
             replaced(tiered(), fee=fee | {"minor_by_tier": {"low": 1, "high": 2}})
         )
 
+    def test_a_fee_has_a_price_for_every_tier_in_every_interval_and_country(
+        self,
+    ) -> None:
+        fee = dump_json(preset(HUBSPOT))["fee"] | {
+            "growth_countries": ["IN"],
+            "growth_minor_by_tier": {"high": 1},
+            "or_intervals": [
+                {
+                    "interval": "year",
+                    "minor_by_tier": {"low": 1},
+                    "growth_minor_by_tier": {"any": 1},
+                }
+            ],
+        }
+
+        found = flaws(replaced(tiered(), fee=fee))
+
+        assert [flaw.path for flaw in found] == [
+            "fee.growth_minor_by_tier",
+            "fee.or_intervals",
+        ]
+
 
 class TestRewards:
     def of(self, **parts: object) -> ProgramDefinition:

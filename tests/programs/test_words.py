@@ -127,6 +127,40 @@ def test_a_fee_by_tier_stands_in_the_table_and_in_the_steps() -> None:
     assert "Pay the membership fee: $35.00 each year." in terms.steps
 
 
+def test_all_that_a_fee_offers_is_said() -> None:
+    fee = dump_json(preset(HUBSPOT))["fee"] | {
+        "or_intervals": [
+            {
+                "interval": "year",
+                "minor_by_tier": {"any": 350_00},
+                "growth_minor_by_tier": {"any": 250_00, "gold": 300_00},
+            }
+        ],
+        "growth_countries": ["BR", "IN"],
+        "growth_minor_by_tier": {"any": 25_00},
+        "trial_days": 14,
+        "coupon": "SPRING",
+        "collects": ["address", "tax_id"],
+    }
+
+    said = str(terms_in_words(changed(HUBSPOT, fee=fee)).fee)
+
+    assert said == (
+        "Partner program membership costs $35.00 each month. "
+        "You can pay $350.00 each year instead. "
+        "Partners in Brazil or India pay $25.00 each month or $250.00 each year to "
+        "$300.00 each year, by tier. "
+        "The first 14 days are free. "
+        "The payment page takes off a discount. "
+        "The payment page asks for your address and your tax id, for the invoices. "
+        "If a payment fails, you have 7 days to put it right."
+    )
+    codes = fee | {"coupon": None, "promotion_codes": True}
+    assert "The payment page takes promotion codes." in str(
+        terms_in_words(changed(HUBSPOT, fee=codes)).fee
+    )
+
+
 def test_without_tiers_and_agreement_nothing_is_said_about_them() -> None:
     gates = [g for g in dump_json(preset(HUBSPOT))["gates"] if g["key"] != "agreement"]
 

@@ -12,7 +12,6 @@ from portal.kit.ids import new_id, public_id
 from portal.payments.models import InboxStatus
 from portal.sales import queries
 from portal.sales.models import Customer, CustomerSubscription, Refund, Sale
-from portal.webhooks.handlers import HANDLERS
 from tests.factories.base_factory import NOW
 from tests.sales import stripe_objects as so
 from tests.webhooks.feed import dump, feed, inbox
@@ -598,8 +597,3 @@ def test_fees_are_no_sales_in_any_order(session: Session) -> None:
             assert session.scalars(select(Sale)).all() == []
             assert session.scalars(select(Customer)).all() == []
             savepoint.rollback()
-
-
-def test_the_table_of_types_is_the_one_in_the_documentation() -> None:
-    assert len(HANDLERS) == 23
-    assert all(kind == kind.lower() for kind in HANDLERS)

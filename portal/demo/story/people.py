@@ -319,7 +319,7 @@ def pay_fee(stage: Stage, who: Cast, now: datetime) -> None:
     """Pay the entry fee on Stripe's page; renewals go on by themselves."""
     with stage.acting(who.email) as (session, owner):
         enrollment = enrollment_of(session, who, lock=True)
-        begun = fees.begin(session, enrollment, tier=None, actor=owner, now=now)
+        begun = fees.begin(session, enrollment, actor=owner, now=now).subscription
         key, amount, enrollment_id = begun.id, begun.amount, enrollment.id
         definition = enrollment.version.definition
         title = definition.fee.title if definition.fee else ""

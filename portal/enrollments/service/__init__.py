@@ -7,7 +7,12 @@ from portal.enrollments.service.confirming import (
     confirm_gate,
     withdraw_gate,
 )
-from portal.enrollments.service.gates import lose_gate, meet_gate, reevaluate
+from portal.enrollments.service.gates import (
+    current_interval,
+    lose_gate,
+    meet_gate,
+    reevaluate,
+)
 from portal.enrollments.service.joining import AlreadyEnrolled, join
 from portal.enrollments.service.notifying import keep, notify
 from portal.enrollments.service.standing import resume, suspend, terminate
@@ -18,6 +23,7 @@ __all__ = [
     "NotConfirmable",
     "NotConfirmed",
     "confirm_gate",
+    "current_interval",
     "join",
     "keep",
     "lose_gate",

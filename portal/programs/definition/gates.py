@@ -7,11 +7,13 @@ from pydantic import Field, model_validator
 
 from portal.programs.definition.parts import (
     MOST_MINOR,
+    Country,
     Currency,
     Key,
     Months,
     Part,
     Sentence,
+    refuse_repeats,
 )
 
 MOST_DEADLINE_DAYS = 3_650
@@ -149,22 +151,101 @@ class Gate(Part):
         return (self.certification, *self.or_certifications)
 
 
+FeeInterval = Literal["month", "year"]
+"""How often a fee is charged."""
+
+Prices = dict[Key, Annotated[int, Field(gt=0, le=MOST_MINOR)]]
+"""The price in each tier; `any` is the price where a tier has none of its own."""
+
+
+class FeePrices(Part):
+    """What a fee costs when it is paid in one interval."""
+
+    interval: FeeInterval
+    minor_by_tier: Annotated[Prices, Field(min_length=1)]
+    growth_minor_by_tier: Prices = Field(default_factory=dict)
+    """The prices for partners in a growth country; empty: the same as elsewhere."""
+
+    def minor_for(self, tier: str | None, *, in_growth: bool = False) -> int:
+        """Return the price of `tier`."""
+        prices = (in_growth and self.growth_minor_by_tier) or self.minor_by_tier
+        fallback = prices.get("any", next(iter(prices.values())))
+        return prices.get(tier or "any", fallback)
+
+
 class Fee(Part):
     """What a partner pays to be in: a Stripe subscription with a price per tier."""
 
     title: Sentence
-    interval: Literal["month", "year"]
+    interval: FeeInterval
     currency: Currency
     grace_days: int = Field(default=7, ge=0, le=90)
     """Days after a failed renewal during which the gate stays met."""
-    minor_by_tier: dict[Key, Annotated[int, Field(gt=0, le=MOST_MINOR)]] = Field(
-        min_length=1
-    )
-    """The price in each tier; `any` is the price where a tier has none of its own."""
+    minor_by_tier: Annotated[Prices, Field(min_length=1)]
+    growth_minor_by_tier: Prices = Field(default_factory=dict)
+    """The prices for partners in a growth country; empty: the same as elsewhere."""
+    or_intervals: tuple[FeePrices, ...] = ()
+    """Other intervals from which a partner may choose, with their prices."""
+    growth_countries: tuple[Country, ...] = ()
+    """Where the prices for growth countries hold: ISO 3166 codes."""
+    trial_days: int = Field(default=0, ge=0, le=730)
+    """Days before the first payment; once for each partner."""
+    coupon: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """The id of a coupon in Stripe, from which every payment page starts."""
+    promotion_codes: bool = False
+    """Whether the payment page takes promotion codes that you hand out in Stripe."""
+    collects: tuple[Literal["address", "tax_id"], ...] = ()
+    """What the payment page asks for, so that it stands on the invoices."""
+
+    @property
+    def choices(self) -> tuple[FeePrices, ...]:
+        """The prices in each interval; the usual one first."""
+        usual = FeePrices(
+            interval=self.interval,
+            minor_by_tier=self.minor_by_tier,
+            growth_minor_by_tier=self.growth_minor_by_tier,
+        )
+        return (usual, *self.or_intervals)
+
+    @property
+    def named_tiers(self) -> set[str]:
+        """The tiers that have a price of their own, and `any`."""
+        return {
+            tier
+            for one in self.choices
+            for tier in (*one.minor_by_tier, *one.growth_minor_by_tier)
+        }
 
     def minor_for(self, tier: str | None) -> int:
-        """Return the price of `tier`."""
-        fallback = next(iter(self.minor_by_tier.values()))
-        return self.minor_by_tier.get(
-            tier or "any", self.minor_by_tier.get("any", fallback)
-        )
+        """Return the usual price of `tier`, in minor units."""
+        return self.choices[0].minor_for(tier)
+
+    def price(
+        self, tier: str | None, country: str, interval: FeeInterval | None = None
+    ) -> int:
+        """Return what a partner pays for each interval, in minor units.
+
+        Args:
+            tier: The partner's tier; none in a program without tiers.
+            country: Where the partner is, an ISO 3166 code.
+            interval: One that `choices` has; none for the usual one.
+
+        Raises:
+            KeyError: The fee is not paid in that interval.
+        """
+        prices = {one.interval: one for one in self.choices}[interval or self.interval]
+        return prices.minor_for(tier, in_growth=country in self.growth_countries)
+
+    @model_validator(mode="after")
+    def _prices_fit_together(self) -> Self:
+        refuse_repeats("interval of the fee", [one.interval for one in self.choices])
+        with_growth = [bool(one.growth_minor_by_tier) for one in self.choices]
+        if bool(self.growth_countries) != all(with_growth):
+            raise ValueError("growth_countries and growth prices come together")
+        if not self.growth_countries and any(with_growth):
+            raise ValueError("growth_countries and growth prices come together")
+        if self.coupon and self.promotion_codes:
+            raise ValueError(
+                "Stripe takes a coupon or promotion codes, not both: remove one"
+            )
+        return self

@@ -108,7 +108,7 @@ class ProgramDefinition(Part):
         levels = {level.key for level in self.tiers.levels} if self.tiers else set()
         for rule in self.rules:
             _refuse_misfit(rule, levels, self.combine)
-        if self.fee and not set(self.fee.minor_by_tier) <= levels | {"any"}:
+        if self.fee and not self.fee.named_tiers <= levels | {"any"}:
             raise ValueError("the fee names a tier that does not exist")
         return self
 

@@ -87,7 +87,12 @@ def _amounts_in(path: str, definition: ProgramDefinition) -> list[int]:
     """Return all amounts that are in the currency named at `path`, but for zero."""
     fee = definition.fee
     if path == "fee.currency":
-        return list(fee.minor_by_tier.values()) if fee else []
+        return [
+            minor
+            for one in (fee.choices if fee else ())
+            for prices in (one.minor_by_tier, one.growth_minor_by_tier)
+            for minor in prices.values()
+        ]
     document = definition.model_dump(mode="json", exclude={"fee", "tiers"})
     amounts = [amount for amount in _minor_values(document) if amount]
     amounts += [
@@ -154,20 +159,34 @@ def _policy_flaws(definition: ProgramDefinition) -> Iterator[Flaw]:
             _("Refunds take nothing back, so their days change nothing: remove them."),
             _("A sale that is refunded on the next day keeps its commission."),
         )
+    yield from _fee_flaws(definition)
+
+
+def _fee_flaws(definition: ProgramDefinition) -> Iterator[Flaw]:
     fee, tiers = definition.fee, definition.tiers
     levels = [level.key for level in tiers.levels] if tiers else ["any"]
-    if fee and "any" not in fee.minor_by_tier:
-        for level in levels:
-            if level not in fee.minor_by_tier:
-                yield Flaw(
-                    "fee.minor_by_tier",
-                    _(
-                        "There is no price for %(level)s: add it, or add `any` for all "
-                        "others.",
-                        level=level,
-                    ),
-                    _(
-                        "A partner on %(level)s pays the price of another tier.",
-                        level=level,
-                    ),
-                )
+    named = {
+        "fee.minor_by_tier": [fee.minor_by_tier] if fee else [],
+        "fee.growth_minor_by_tier": [fee.growth_minor_by_tier] if fee else [],
+        "fee.or_intervals": [
+            prices
+            for one in (fee.or_intervals if fee else ())
+            for prices in (one.minor_by_tier, one.growth_minor_by_tier)
+        ],
+    }
+    missing = [
+        (path, level)
+        for path, all_prices in named.items()
+        for prices in all_prices
+        for level in levels
+        if prices and "any" not in prices and level not in prices
+    ]
+    for path, level in missing:
+        yield Flaw(
+            path,
+            _(
+                "There is no price for %(level)s: add it, or add `any` for all others.",
+                level=level,
+            ),
+            _("A partner on %(level)s pays the price of another tier.", level=level),
+        )

@@ -9,12 +9,21 @@ from portal.programs.definition import (
     Combination,
     CreditModel,
     Fee,
+    FeeInterval,
+    FeePrices,
     FriendDiscount,
     PayoutPolicy,
     ProgramDefinition,
 )
 from portal.programs.rules import payout_date
-from portal.programs.sentences.phrases import all_of, in_a_year, months, ngettext
+from portal.programs.sentences.phrases import (
+    all_of,
+    any_of,
+    country_names,
+    in_a_year,
+    months,
+    ngettext,
+)
 from portal.programs.sentences.phrases import gettext as _
 from portal.web.formats import percent_bps as percent
 
@@ -23,25 +32,84 @@ _QUARTER_END = date(2026, 6, 30)
 _BPS_PER_PERCENT = 100
 
 
-def price_each(fee: Fee, minor: int) -> str:
-    """Return a price with its interval, such as "$35.00 each month"."""
+def price_each(fee: Fee, minor: int, interval: FeeInterval | None = None) -> str:
+    """Return a price with its interval, such as "$35.00 each month".
+
+    Args:
+        fee: The fee.
+        minor: The price, in minor units.
+        interval: How often it is paid; none for the usual interval.
+    """
     amount = money(minor, fee.currency)
-    if fee.interval == "month":
+    if (interval or fee.interval) == "month":
         return _("%(amount)s each month", amount=amount)
     return _("%(amount)s each year", amount=amount)
 
 
 def fee_sentences(fee: Fee) -> list[str]:
     """Return what it costs to be in."""
-    prices = sorted(set(fee.minor_by_tier.values()))
-    price = price_each(fee, prices[0])
-    if len(prices) > 1:
-        price = _(
-            "%(low)s to %(high)s, by tier",
-            low=price,
-            high=price_each(fee, prices[-1]),
+    said = [
+        _(
+            "%(title)s costs %(price)s.",
+            title=fee.title,
+            price=_range(fee, fee.choices[0]),
         )
-    said = [_("%(title)s costs %(price)s.", title=fee.title, price=price)]
+    ]
+    said += [
+        _("You can pay %(price)s instead.", price=_range(fee, other))
+        for other in fee.or_intervals
+    ]
+    if fee.growth_countries:
+        said.append(
+            _(
+                "Partners in %(countries)s pay %(price)s.",
+                countries=any_of(country_names(fee.growth_countries)),
+                price=any_of(_range(fee, one, in_growth=True) for one in fee.choices),
+            )
+        )
+    if fee.trial_days:
+        said.append(
+            ngettext(
+                "The first %(num)d day is free.",
+                "The first %(num)d days are free.",
+                fee.trial_days,
+            )
+        )
+    return said + _payment_page_sentences(fee) + _grace_sentences(fee)
+
+
+def _range(fee: Fee, prices: FeePrices, *, in_growth: bool = False) -> str:
+    by_tier = prices.growth_minor_by_tier if in_growth else prices.minor_by_tier
+    lowest, *_others = found = sorted(set(by_tier.values()))
+    price = price_each(fee, lowest, prices.interval)
+    if len(found) == 1:
+        return price
+    return _(
+        "%(low)s to %(high)s, by tier",
+        low=price,
+        high=price_each(fee, found[-1], prices.interval),
+    )
+
+
+def _payment_page_sentences(fee: Fee) -> list[str]:
+    said = []
+    if fee.coupon:
+        said.append(_("The payment page takes off a discount."))
+    if fee.promotion_codes:
+        said.append(_("The payment page takes promotion codes."))
+    if fee.collects:
+        asked = {"address": _("your address"), "tax_id": _("your tax id")}
+        said.append(
+            _(
+                "The payment page asks for %(what)s, for the invoices.",
+                what=all_of(asked[one] for one in fee.collects),
+            )
+        )
+    return said
+
+
+def _grace_sentences(fee: Fee) -> list[str]:
+    said = []
     if fee.grace_days:
         said.append(
             ngettext(
