@@ -14,7 +14,7 @@ from tests.fees.conftest import PayerOf
 from tests.fees.histories import GOOD, History, account_of, run_many
 
 PRICES = {"any": 3_500, "gold": 9_500, "elite": 15_500}
-HISTORIES = int(os.environ.get("FEE_HISTORIES", "25"))
+HISTORIES = int(os.environ.get("FEE_HISTORIES", "12"))
 
 
 def test_every_history_ends_where_stripe_is(

@@ -384,5 +384,6 @@ class TestPages:
             page = staff.get("/admin/fees?status=pending")
 
         assert enrollment.partner.name.encode() in page.data
-        assert len(statements) == 4  # who is signed in, the list, reminders, a freeze
+        # Who is signed in, the list, its reminders, the waivers, a freeze.
+        assert len(statements) == 5
         assert b"No fee is in this state" in staff.get("/admin/fees?status=active").data
