@@ -558,3 +558,21 @@ def test_a_month_is_reopened_or_paid_and_never_both(
             currency="USD",
         )
         assert owed == Money(0, "USD")
+
+
+def test_verify_finds_what_is_stated_twice(owner_session: Session) -> None:
+    """Only with the walls off can a statement that was taken back stand again."""
+    story = Story(owner_session)
+    month = a_month(story)
+    close(owner_session, month)
+    ask(owner_session, month, paying.finance())
+    close_again(owner_session, month)
+    assert broken(owner_session) == []
+    owner_session.execute(text("ALTER TABLE statement_lines DISABLE TRIGGER USER"))
+
+    owner_session.execute(
+        text("DELETE FROM statement_lines WHERE reverses_id IS NOT NULL")
+    )
+
+    [found] = [one for one in broken(owner_session) if one.invariant == "stated-once"]
+    assert "stands on 2 statements" in found.problem
