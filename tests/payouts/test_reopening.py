@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -356,6 +357,15 @@ class TestFourEyes:
 
         with pytest.raises(statements.PaidAlready):
             confirm(story.session, january, paying.finance())
+
+
+def test_another_broken_rule_of_the_table_is_not_hidden(
+    story: Story, january: Period
+) -> None:
+    stranger = User(id=new_id())
+
+    with pytest.raises(IntegrityError, match="asked_by_id"):
+        ask(story.session, january, stranger, four_eyes=True)
 
 
 class TestWalls:
