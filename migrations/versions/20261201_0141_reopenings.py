@@ -272,8 +272,13 @@ def _lines() -> None:
         ["reverses_id"],
         ["id"],
     )
-    op.create_unique_constraint(
-        op.f("uq_statement_lines_reverses_id"), "statement_lines", ["reverses_id"]
+    # Nearly all lines reverse nothing: those cost the close no entry in the index.
+    op.create_index(
+        "uq_statement_lines_reverses_id",
+        "statement_lines",
+        ["reverses_id"],
+        unique=True,
+        postgresql_where=sa.text("reverses_id IS NOT NULL"),
     )
     for column in SOURCES:
         op.drop_constraint(op.f(f"uq_statement_lines_{column}"), "statement_lines")

@@ -340,6 +340,12 @@ class StatementLine(Base):
             " num_nonnulls(commission_id, posting_id, adjustment_id) = 0",
             name="reverses_a_line",
         ),
+        Index(
+            "uq_statement_lines_reverses_id",
+            "reverses_id",
+            unique=True,
+            postgresql_where=text("reverses_id IS NOT NULL"),
+        ),
         UniqueConstraint("commission_id", "turn"),
         UniqueConstraint("posting_id", "turn"),
         UniqueConstraint("adjustment_id", "turn"),
@@ -395,9 +401,7 @@ class StatementLine(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     turn: Mapped[int] = mapped_column(default=1)
     """The turn of its statement: each turn of a month states everything once."""
-    reverses_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("statement_lines.id"), unique=True
-    )
+    reverses_id: Mapped[UUID | None] = mapped_column(ForeignKey("statement_lines.id"))
     """The line that it takes back."""
 
     @property

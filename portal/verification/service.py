@@ -39,6 +39,7 @@ CHECKS: Mapping[str, Callable[[Session, Scope], Found]] = MappingProxyType(
         "releases-are-booked": statements.releases_are_booked,
         "paid-is-earned": books.paid_is_earned,
         "lines-match-commissions": statements.lines_match_commissions,
+        "stated-once": statements.stated_once,
         "chain-holds": books.chain_holds,
         "adjustments-are-approved": sources.adjustments_are_approved,
         "shares-add-up": sources.shares_add_up,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, and_, any_, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.commissions.models import Commission
 from portal.kit.ids import public_id
@@ -231,9 +231,10 @@ def _payable_by_key(session: Session, pattern: str, scope: Scope) -> dict[str, i
 
 
 def lines_match_commissions(session: Session, scope: Scope) -> Found:
-    """I5: a frozen commission is on exactly one statement, as it is.
+    """I5: a frozen commission is on exactly one statement that stands, as it is.
 
-    That none is on two is a unique constraint.
+    That none is on two is a unique constraint in each turn, and over all turns
+    `stated_once`.
     """
     differs = {
         "amount": StatementLine.amount_minor != Commission.amount_minor,
@@ -273,6 +274,33 @@ def lines_match_commissions(session: Session, scope: Scope) -> Found:
             words = [name for name, flag in zip(differs, flags, strict=True) if flag]
             problem = f"differs from its line in {', '.join(words)}"
         yield public_id("com", commission_id), problem
+
+
+def stated_once(session: Session, _scope: Scope) -> Found:
+    """I5: what a reopened month states anew stands on no second statement.
+
+    Without a reopened month the unique constraints say so.
+    """
+    sources = (
+        StatementLine.commission_id,
+        StatementLine.posting_id,
+        StatementLine.adjustment_id,
+    )
+    again = aliased(StatementLine)
+    for source in sources:
+        column = source.key
+        rows = session.execute(
+            select(source, func.count())
+            .where(
+                source.in_(select(getattr(again, column)).where(again.turn > 1)),
+                lines_stand(),
+            )
+            .group_by(source)
+            .having(func.count() > 1)
+            .order_by(source)
+        )
+        for key, count in rows:
+            yield f"{column} {key}", f"stands on {count} statements"
 
 
 def numbers_have_no_gaps(session: Session, _scope: Scope) -> Found:

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import User
@@ -358,6 +359,15 @@ class TestFourEyes:
             confirm(story.session, january, paying.finance())
 
 
+def test_another_broken_rule_of_the_table_is_not_hidden(
+    story: Story, january: Period
+) -> None:
+    stranger = User(id=new_id())
+
+    with pytest.raises(IntegrityError, match="asked_by_id"):
+        ask(story.session, january, stranger, four_eyes=True)
+
+
 class TestWalls:
     @pytest.mark.parametrize(
         "attack",
@@ -558,3 +568,21 @@ def test_a_month_is_reopened_or_paid_and_never_both(
             currency="USD",
         )
         assert owed == Money(0, "USD")
+
+
+def test_verify_finds_what_is_stated_twice(owner_session: Session) -> None:
+    """Only with the walls off can a statement that was taken back stand again."""
+    story = Story(owner_session)
+    month = a_month(story)
+    close(owner_session, month)
+    ask(owner_session, month, paying.finance())
+    close_again(owner_session, month)
+    assert broken(owner_session) == []
+    owner_session.execute(text("ALTER TABLE statement_lines DISABLE TRIGGER USER"))
+
+    owner_session.execute(
+        text("DELETE FROM statement_lines WHERE reverses_id IS NOT NULL")
+    )
+
+    [found] = [one for one in broken(owner_session) if one.invariant == "stated-once"]
+    assert "stands on 2 statements" in found.problem

@@ -303,6 +303,14 @@ class TestOnce:
 
         assert a_question(session, statement, asker, position=None).id != thread.id
 
+    def test_another_broken_rule_of_the_table_is_not_hidden(
+        self, statement: Statement, asker: User, session: Session
+    ) -> None:
+        nowhere = Statement(id=new_id(), partner_id=statement.partner_id)
+
+        with pytest.raises(IntegrityError, match="fk_threads_statement_id"):
+            a_question(session, nowhere, asker, position=None)
+
     def test_messages_are_never_changed(
         self, statement: Statement, asker: User, session: Session
     ) -> None:
