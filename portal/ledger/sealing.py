@@ -1,17 +1,27 @@
 """Sealing what is booked, and finding what was changed after it was sealed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ARRAY, Row, Uuid, any_, func, literal, select
+from sqlalchemy.orm import Session
 
-from portal.ledger.models import JournalEntry, Seal
+from portal.ledger.models import JournalEntry, Posting, Seal
 from portal.ledger.rules import FIRST, SealedPosting, seal_of
 
 _BATCH = 1_000
 _TIME_TO_SEAL = timedelta(hours=1)
+_ENTRY = (
+    JournalEntry.id,
+    JournalEntry.key,
+    JournalEntry.description,
+    JournalEntry.occurred_at,
+    JournalEntry.recorded_at,
+)
+"""What a seal covers of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +61,50 @@ def seal(session: Session, *, now: datetime, limit: int = _BATCH) -> int:
         select(func.pg_advisory_xact_lock(func.hashtextextended("ledger.seal", 0)))
     )
     last = head(session)
-    waiting = session.scalars(
-        select(JournalEntry)
+    waiting = session.execute(
+        select(*_ENTRY)
         .outerjoin(Seal, Seal.entry_id == JournalEntry.id)
         .where(Seal.seq.is_(None))
-        .options(selectinload(JournalEntry.postings))
         .order_by(JournalEntry.recorded_at, JournalEntry.id)
         .limit(limit)
     ).all()
+    postings = _postings_of(session, [entry.id for entry in waiting])
     for entry in waiting:
         seq = last.seq + 1
-        last = Head(seq, _seal(last.seal, seq, entry))
+        last = Head(seq, _seal(last.seal, seq, entry, postings[entry.id]))
         session.add(Seal(seq=seq, entry_id=entry.id, seal=last.seal, sealed_at=now))
     return len(waiting)
 
 
-def _seal(before: str, seq: int, entry: JournalEntry) -> str:
+def _postings_of(
+    session: Session, keys: Sequence[UUID]
+) -> dict[UUID, list[SealedPosting]]:
+    """Return what the seals of some entries cover of their postings."""
+    found: dict[UUID, list[SealedPosting]] = {key: [] for key in keys}
+    rows = session.execute(
+        select(
+            Posting.entry_id,
+            Posting.id,
+            Posting.account,
+            Posting.partner_id,
+            Posting.program_id,
+            Posting.amount_minor,
+            Posting.currency,
+        ).where(Posting.entry_id == any_(literal(keys, ARRAY(Uuid))))
+    )
+    for entry_id, key, account, partner_id, program_id, minor, currency in rows:
+        found[entry_id].append(
+            SealedPosting(key, account.value, partner_id, program_id, minor, currency)
+        )
+    return found
+
+
+def _seal(
+    before: str,
+    seq: int,
+    entry: Row[*tuple[Any, ...]],
+    postings: Sequence[SealedPosting],
+) -> str:
     return seal_of(
         before,
         seq=seq,
@@ -74,17 +112,7 @@ def _seal(before: str, seq: int, entry: JournalEntry) -> str:
         description=entry.description,
         occurred_at=entry.occurred_at,
         recorded_at=entry.recorded_at,
-        postings=[
-            SealedPosting(
-                row.id,
-                row.account.value,
-                row.partner_id,
-                row.program_id,
-                row.amount_minor,
-                row.currency,
-            )
-            for row in entry.postings
-        ],
+        postings=postings,
     )
 
 
@@ -111,22 +139,22 @@ def broken(
         if last is not None:
             before, expected = last.seal, last.seq + 1
     chain = session.execute(
-        select(Seal, JournalEntry)
+        select(Seal.seq, Seal.seal, *_ENTRY)
         .outerjoin(JournalEntry, JournalEntry.id == Seal.entry_id)
         .where(Seal.seq >= expected)
-        .options(selectinload(JournalEntry.postings))
         .order_by(Seal.seq)
-        .execution_options(yield_per=_BATCH, populate_existing=True)
+        .execution_options(yield_per=_BATCH)
     )
-    for found, row in chain:
-        entry: JournalEntry | None = row  # the outer join may find none
-        if found.seq != expected:
-            yield f"seal {found.seq}", f"should have the place {expected}"
-        elif entry is None:
-            yield f"seal {found.seq}", "is of an entry that is gone"
-        elif _seal(before, found.seq, entry) != found.seal:
-            yield entry.key, f"is not what seal {found.seq} was made of"
-        before, expected = found.seal, found.seq + 1
+    for part in chain.partitions():
+        postings = _postings_of(session, [row.id for row in part if row.id])
+        for row in part:
+            if row.seq != expected:
+                yield f"seal {row.seq}", f"should have the place {expected}"
+            elif row.id is None:
+                yield f"seal {row.seq}", "is of an entry that is gone"
+            elif _seal(before, row.seq, row, postings[row.id]) != row.seal:
+                yield row.key, f"is not what seal {row.seq} was made of"
+            before, expected = row.seal, row.seq + 1
     late = session.scalars(
         select(JournalEntry.key)
         .outerjoin(Seal, Seal.entry_id == JournalEntry.id)

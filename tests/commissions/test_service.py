@@ -272,7 +272,7 @@ class TestRecompute:
         with count_queries() as statements:
             story.recompute()
 
-        assert len(statements) == 17
+        assert len(statements) == 19
         assert any("FOR UPDATE OF enrollments" in text for text in statements)
 
     def test_several_at_once_come_out_as_one_after_the_other(
@@ -345,6 +345,22 @@ class TestFreeze:
         ]
         assert story.lines()[1].frozen_at is None
         assert story.freeze(NOW, "2026-02") == []
+
+    def test_a_line_that_nobody_rated_before_is_written_as_frozen(
+        self, session: Session
+    ) -> None:
+        story = Story(session, a_version(hold={"days": 30}))
+        customer = story.credited()
+        for days in (30, 40, 41):
+            story.sale(customer, NOW - days * DAY)
+
+        frozen = story.freeze(NOW, "2026-02")
+
+        *cleared, waiting = story.lines()
+        assert frozen == cleared
+        assert [line.period_label for line in cleared] == ["2026-02", "2026-02"]
+        assert (waiting.frozen_at, waiting.period_label) == (None, None)
+        assert story.recompute().is_nothing
 
     def test_a_held_line_is_not_frozen(self, session: Session) -> None:
         version = a_version()

@@ -72,3 +72,9 @@ def test_a_number_of_any_length_is_read_exactly(number: int) -> None:
 def test_what_is_no_json_is_not_read(wrong: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read(wrong)
+
+
+def test_a_number_of_any_length_is_written_the_one_way() -> None:
+    value = {"word": "Größe", "number": LARGE**2}
+
+    assert canonical(value).decode() == f'{{"number":{LARGE**2},"word":"Größe"}}'
