@@ -97,7 +97,6 @@ def _send(
                 "sales": gate.sales_while_unmet.value,
                 "about": notice.kind.value,
                 "day": _day(notice, owner),
-                "in_grace": status.in_grace,
                 "is_final": notice.kind is not NoticeKind.SHUT
                 and notice.kind is not NoticeKind.EXPIRY
                 and gate.shuts_at_deadline,

@@ -124,7 +124,7 @@ def _about(
     status: GateStatus, history: History, zone: ZoneInfo, grace_days: int, at: datetime
 ) -> Notice | None:
     if status.since is not None:
-        return _of_met(status, status.since, zone, grace_days, at)
+        return _of_met(status, status.since, zone, at)
     if status.due_on is not None:
         return _of_due(status, status.due_on, zone, at)
     found = [one for one in history.get(status.gate.key, ()) if not one.is_empty]
@@ -137,14 +137,13 @@ def _about(
 
 
 def _of_met(
-    status: GateStatus, since: datetime, zone: ZoneInfo, grace_days: int, at: datetime
+    status: GateStatus, since: datetime, zone: ZoneInfo, at: datetime
 ) -> Notice | None:
-    goes_on = status.renews and not status.in_grace
-    is_dunned = status.in_grace and status.gate.kind is GateKind.FEE
-    is_told = is_dunned or status.gate.kind in TOLD_ELSEWHERE
-    if status.until is None or goes_on or is_told:
+    # A payment that failed has reminders of its own.
+    is_told = status.in_grace or status.gate.kind in TOLD_ELSEWHERE
+    if status.until is None or status.renews or is_told:
         return None
-    days = grace_days if status.in_grace else (status.until - since).days
+    days = (status.until - since).days
     return _warning(
         status, NoticeKind.EXPIRY, status.until, days=days, zone=zone, at=at
     )

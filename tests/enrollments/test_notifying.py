@@ -175,24 +175,30 @@ def test_what_ended_by_itself_says_so(
 @pytest.mark.parametrize(
     ("interval", "cost"), [("year", "a year"), ("month", "a month")]
 )
-def test_a_fee_at_risk_names_its_price(
+def test_a_fee_that_was_canceled_names_its_price(
     app: Flask, session: Session, interval: str, cost: str
 ) -> None:
     enrollment = enrolled(FEE | {"sales_while_unmet": "held"}, interval=interval)
     PartnerMemberFactory.create(partner=enrollment.partner)
-    service.meet_gate(
-        session, enrollment, "fee", now=NOW, until=END, in_grace=True, renews=True
-    )
+    service.meet_gate(session, enrollment, "fee", now=NOW, until=END)
 
     assert service.notify(session, enrollment, now=END - 3 * DAY) == 1
 
     [mail] = mails(session)
     text = read(app, mail)
     assert f"It costs $50.00 {cost}." in text
-    assert "The last payment failed." in text
     assert "Sales are held: they earn once this is done." in text
     assert "clicks on your links do not count" in text
     assert mail.context["path"] == "/app/billing"
+
+
+def test_a_payment_that_failed_has_reminders_of_its_own(session: Session) -> None:
+    enrollment = a_member(FEE)
+    service.meet_gate(
+        session, enrollment, "fee", now=NOW, until=END, in_grace=True, renews=True
+    )
+
+    assert service.notify(session, enrollment, now=END - 3 * DAY) == 0
 
 
 def test_every_blocked_thing_has_its_sentence_and_the_agreement_its_page(

@@ -33,6 +33,7 @@ def test_values_arrive_as_inserts_would_write_them(session: Session) -> None:
             "withholds_us_tax": True,
             "four_eyes": False,
             "proposed_figures": "",
+            "turn": 1,
         }
         for month in (1, 2)
     ]
