@@ -170,6 +170,22 @@ class TestByReversal:
         assert again.totals.adjustments == 0
         assert broken(session) == []
 
+    def test_a_line_and_what_corrects_it_are_one_line_again(
+        self, story: Story, january: Period, finance: User
+    ) -> None:
+        session = story.session
+        session.execute(text("UPDATE attributions SET enrollment_id = NULL"))
+        session.expire_all()
+        story.recompute(NOW)
+        assert [line.amount_minor for line in story.lines()] == [120_00, -120_00]
+        ask(session, january, finance)
+
+        [again] = close_again(session, january)
+
+        assert [line.amount_minor for line in again.lines] == [0]
+        assert story.recompute(AGAIN).is_nothing
+        assert broken(session) == []
+
     def test_a_line_that_earns_nothing_any_more_is_stated_at_zero(
         self, story: Story, january: Period, finance: User
     ) -> None:
