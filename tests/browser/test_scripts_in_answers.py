@@ -1,6 +1,6 @@
-"""Staff open applications whose every answer is an attack, in a real browser.
+"""Staff open applications whose every answer is an attack: abuse case 32.
 
-test_stored_xss.py looks at the HTML of many more pages; this one at what Chromium does.
+tests/abuse/test_stored_xss.py looks at the HTML of many more pages; this one at what Chromium does.
 """
 
 import pytest
@@ -9,22 +9,13 @@ from playwright.sync_api import Browser, Page
 from portal.applications import service
 from portal.kit.db import transaction
 from portal.kit.ids import public_id
-from tests.browser.conftest import (
-    OpenContext,
-    browser,
-    installed,
-    open_context,
-    watch,
-    world,
-)
+from tests.browser.conftest import OpenContext
 from tests.browser.test_the_thread_in_chromium import Person
 from tests.browser.watching import Watch
 from tests.factories import base_factory
 from tests.factories.applications import ANSWERS, ApplicationFactory
 from tests.factories.people import UserFactory
 from tests.journeys.world import World
-
-__all__ = ["browser", "installed", "open_context", "watch", "world"]
 
 pytestmark = pytest.mark.browser
 
