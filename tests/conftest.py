@@ -52,6 +52,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 SLOW = (
     "tests/browser/test_pages.py",
     "tests/browser/test_the_thread_in_chromium.py",
+    "tests/browser/test_every_page.py",
+    "tests/browser/test_scripts_in_answers.py",
     "tests/journeys/test_the_thread.py",
     "tests/demo/test_story.py",
     "tests/webhooks/test_order.py",

@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.watching import Watch
@@ -15,6 +15,8 @@ __all__ = ["installed", "world"]
 WIDE = {"width": 1280, "height": 900}
 
 OpenContext = Callable[..., BrowserContext]
+PATIENCE_MS = 20_000
+"""How long a page may take on a busy machine."""
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,7 @@ def browser() -> Iterator[Browser]:
         if chromium.is_required():
             pytest.fail(chromium.NOT_FOUND)
         pytest.skip(chromium.NOT_FOUND)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=list(chromium.ARGUMENTS)
@@ -56,7 +59,7 @@ def browser_of_ones_own(
             **settings,
         }
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     return watch.over(context)
 
 

@@ -1,6 +1,7 @@
 """Staff open applications whose every answer is an attack: abuse case 32.
 
-tests/abuse/test_stored_xss.py looks at the HTML of many more pages; this one at what Chromium does.
+tests/abuse/test_stored_xss.py looks at the HTML of many more pages; this one at what
+Chromium does.
 """
 
 import pytest
