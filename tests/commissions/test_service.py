@@ -13,7 +13,12 @@ from portal import jobs
 from portal.attribution.models import Attribution
 from portal.audit.models import AuditEvent
 from portal.commissions import queries, service
-from portal.commissions.models import Commission, CommissionKind, CommissionState
+from portal.commissions.models import (
+    Commission,
+    CommissionKind,
+    CommissionState,
+    LineRow,
+)
 from portal.commissions.wording import ENGLISH, why
 from portal.enrollments.models import GateInterval
 from portal.kit.errors import NotFound
@@ -547,3 +552,8 @@ class TestQueries:
         with pytest.raises(NotFound):
             queries.get_for_partner(session, new_id(), new_id())
         assert session.scalars(select(Commission)).all() == []
+
+
+def test_a_plain_line_has_every_column_of_a_commission() -> None:
+    """What it lacked would be lost where lines are written many at once."""
+    assert set(LineRow._fields) == set(Commission.__table__.columns.keys())
