@@ -1,6 +1,6 @@
 """What a partner may choose, and what the payment page offers and asks for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,7 +41,7 @@ def opened(client: FlaskClient, enrollment: Enrollment, **form: str) -> str:
     return answer.headers["Location"].rsplit("/", 1)[-1]
 
 
-def gate_is_met(session: Session, enrollment: Enrollment, at: Any) -> bool:  # noqa: ANN401
+def gate_is_met(session: Session, enrollment: Enrollment, at: datetime) -> bool:
     found = enrollments.get(session, enrollment.id)
     checklist = enrollments.checklist(session, found, now=at)
     return next(s for s in checklist if s.gate.kind == "fee").is_met
